@@ -1,0 +1,1 @@
+"""Footage and recordings: how play becomes files, and files become training data."""

@@ -1,0 +1,33 @@
+"""Errors a user can mend: each message says what was wrong, the value, and the way out."""
+
+
+class EngineError(Exception):
+    """Anything a user of the engine did or met that stops the work; `str(error)` is one clear sentence."""
+
+
+class ConfigError(EngineError):
+    """A setting is unknown, of the wrong type, or out of range."""
+
+
+class ActionError(EngineError):
+    """An action names an unknown key, or its mouse motion is not a number within the world's range."""
+
+
+class FrameError(EngineError):
+    """A frame has the wrong size, type or value range."""
+
+
+class WorldError(EngineError):
+    """A world's definition cannot be found or read, or its game is not installed."""
+
+
+class CheckpointError(EngineError):
+    """A checkpoint is missing, truncated, of another world or of another shape."""
+
+
+class RecordingError(EngineError):
+    """A recording or an episode of footage cannot be written or read."""
+
+
+class SessionError(EngineError):
+    """A call came in the wrong order, such as `step` before `reset`."""
