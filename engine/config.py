@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
+import re
 import sys
+import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from engine.errors import ConfigError
 
@@ -23,23 +26,24 @@ def load(schema: type[T], files: Sequence[Path | str] = (), overrides: Sequence[
     """A `schema` dataclass with its defaults, then each YAML file, then `key.sub=value` overrides.
 
     Raises ConfigError for a file that cannot be read, an unknown key (naming the nearest known
-    one), a value of the wrong type, or a required value left out.
+    one), a value of the wrong type, or a required value left out. A ValueError that the schema's
+    own `__post_init__` raises becomes a ConfigError of the same text.
     """
     merged = OmegaConf.structured(schema)
+    layers = [(f"{path}: ", _read_yaml(path)) for path in files]
+    layers += [(f"{word!r}: ", _read_override(word)) for word in overrides]
+    for source, tree in layers:
+        _check_shape(schema, tree, source)
+        try:
+            merged = OmegaConf.merge(merged, OmegaConf.create(tree))
+        except (OmegaConfBaseException, TypeError) as error:
+            raise ConfigError(source + _explain(error)) from error
     try:
-        for path in files:
-            merged = OmegaConf.merge(merged, OmegaConf.create(yaml.safe_load(Path(path).read_text()) or {}))
-        for override in overrides:
-            if "=" not in override:
-                raise ConfigError(f"a setting is written key=value, not {override!r}")
-            merged = OmegaConf.merge(merged, OmegaConf.from_dotlist([override]))
         return typing.cast(T, OmegaConf.to_object(merged))
-    except FileNotFoundError as error:
-        raise ConfigError(f"there is no file {error.filename}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"a settings file cannot be read: {' '.join(str(error).split())}") from error
-    except OmegaConfBaseException as error:
-        raise ConfigError(_explain(schema, error)) from error
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"setting {str(error.full_key or error.key)!r} must be given: it has no default") from error
+    except (OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(_explain(error)) from error
 
 
 def from_command_line(
@@ -58,10 +62,16 @@ def from_command_line(
 
 
 def describe(schema: type, about: str = "") -> str:
-    """Every setting of `schema`, one a line, with its default."""
-    lines = [about.strip(), "", "settings, given as key=value:"] if about else ["settings, given as key=value:"]
-    plain = OmegaConf.to_container(OmegaConf.structured(schema))
-    lines += [f"  {key}={value}" for key, value in _flat(plain)]
+    """Every setting of `schema`, one a line, with its default and the comment beside it in the source."""
+    lines = [about.strip(), ""] if about else []
+    lines.append("settings, given as key=value:")
+    comments = dict(_comments(schema))
+    tree = OmegaConf.to_container(OmegaConf.structured(schema))
+    shown = [(key, f"  {key}={_show(value)}") for key, value in _flat(tree)]
+    column = min(max((len(text) for _, text in shown), default=0), 40)
+    for key, text in shown:
+        comment = comments.get(key, "")
+        lines.append(f"{text:<{column}}  {comment}" if comment else text)
     return "\n".join(lines)
 
 
@@ -75,22 +85,133 @@ def to_dict(settings: Any) -> dict[str, Any]:
     return dataclasses.asdict(settings)
 
 
+def _read_yaml(path: Path | str) -> dict[Any, Any]:
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no file {path}") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path} must hold settings, one `key: value` a line, not a {type(tree).__name__}")
+    return tree
+
+
+def _read_override(word: str) -> dict[Any, Any]:
+    key, equals, _ = word.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"a setting is written key=value, not {word!r} (--help prints all settings)")
+    try:
+        return typing.cast(dict[Any, Any], OmegaConf.to_container(OmegaConf.from_dotlist([word])))
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{word!r}: the value cannot be read: {_explain(error)}") from error
+
+
+def _check_shape(schema: type, tree: dict[Any, Any], source: str) -> None:
+    """Raise ConfigError at the first key that the schema does not have, or group or list given as something else."""
+    for problem in _problems(schema, tree, "", [key for key, _ in _leaves(schema)]):
+        raise ConfigError(source + problem)
+
+
+def _problems(hint: Any, value: Any, prefix: str, leaves: list[str]) -> Iterator[str]:
+    """What is wrong with the shape of `value` for a setting of type `hint`; scalars are OmegaConf's to check."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(value, str) and value.startswith("${"):
+        return
+    if origin in (typing.Union, types.UnionType):
+        inner = [argument for argument in arguments if argument is not type(None)]
+        if value is not None and len(inner) == 1:
+            yield from _problems(inner[0], value, prefix, leaves)
+    elif dataclasses.is_dataclass(hint):
+        yield from _group_problems(typing.cast(type, hint), value, prefix, leaves)
+    elif origin in (list, tuple):
+        if not isinstance(value, list):
+            yield f"setting {prefix!r} is a list, written [a, b], not {value!r}"
+            return
+        if origin is tuple and arguments[-1] is not ... and len(value) != len(arguments):
+            yield f"setting {prefix!r} takes {len(arguments)} values, not {len(value)}"
+        for index, item in enumerate(value):
+            yield from _problems(arguments[0], item, f"{prefix}[{index}]", leaves)
+    elif origin is dict:
+        if not isinstance(value, dict):
+            yield f"setting {prefix!r} is a table, written {{name: value}}, not {value!r}"
+            return
+        for key, item in value.items():
+            yield from _problems(arguments[1], item, f"{prefix}.{key}", leaves)
+
+
+def _group_problems(group: type, value: Any, prefix: str, leaves: list[str]) -> Iterator[str]:
+    hints, dot = _hints(group), f"{prefix}." if prefix else ""
+    known = [dot + name for name in hints]
+    if not isinstance(value, dict):
+        yield f"setting {prefix!r} is a group (of {', '.join(known)}), not {value!r}"
+        return
+    for key, item in value.items():
+        if key in hints:
+            yield from _problems(hints[key], item, dot + key, leaves)
+        else:
+            near = _nearest(f"{dot}{key}", known) or _nearest(str(key), leaves)
+            hint = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
+            yield f"unknown setting '{dot}{key}'; {hint}"
+
+
+def _hints(group: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(group)
+    return {item.name: hints[item.name] for item in dataclasses.fields(group)}
+
+
+def _leaves(schema: type, prefix: str = "") -> Iterator[tuple[str, type]]:
+    """(full key, the dataclass it stands in) of every setting; groups are entered, lists and dicts are not."""
+    for name, hint in _hints(schema).items():
+        if dataclasses.is_dataclass(hint):
+            yield from _leaves(typing.cast(type, hint), f"{prefix}{name}.")
+        else:
+            yield prefix + name, schema
+
+
+def _nearest(found: str, known: list[str]) -> str | None:
+    """The known key most like `found`, by its last part; None if nothing is near."""
+    last = found.rpartition(".")[2]
+    scores = [(difflib.SequenceMatcher(None, last, key.rpartition(".")[2]).ratio(), key) for key in known]
+    score, key = max(scores, default=(0.0, ""))
+    return key if score >= 0.6 else None
+
+
+def _explain(error: Exception) -> str:
+    """An error of OmegaConf's as one line, with the setting's name where it knows it."""
+    key = getattr(error, "full_key", None)
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"setting {key!r}: {text}" if key else text
+
+
+def _comments(schema: type) -> Iterator[tuple[str, str]]:
+    """(full key, the comment at the end of its line in the source), where there is one."""
+    for key, group in _leaves(schema):
+        try:
+            source = inspect.getsource(group)
+        except (OSError, TypeError):
+            continue
+        match = re.search(rf"^\s+{key.rpartition('.')[2]}\s*:.*?\s#\s+(.*)$", source, re.MULTILINE)
+        if match:
+            yield key, match.group(1)
+
+
 def _flat(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
     if not isinstance(tree, dict) or not tree:
-        return [(prefix, "" if tree is None else tree)]
+        return [(prefix, tree)]
     return [pair for key, value in tree.items() for pair in _flat(value, f"{prefix}.{key}" if prefix else str(key))]
 
 
-def _known_keys(schema: type) -> list[str]:
-    return [key for key, _ in _flat(OmegaConf.to_container(OmegaConf.structured(schema)))]
-
-
-def _explain(schema: type, error: OmegaConfBaseException) -> str:
-    key = str(error.full_key or error.key or "")
-    known = _known_keys(schema)
-    groups = {known_key.rsplit(".", depth)[0] for known_key in known for depth in range(1, known_key.count(".") + 1)}
-    if key and key not in known and key not in groups:
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.3)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"unknown setting {key!r}{hint} (--help prints all of them)"
-    return f"setting {key!r}: {str(error).splitlines()[0]}"
+def _show(value: Any) -> str:
+    """A default as one would type it; `???` is OmegaConf's mark of a setting without one."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_show(item) for item in value)}]"
+    return "(required)" if value == "???" else str(value)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import config
-from engine.action import ActionSpec
-from engine.errors import WorldError
+from engine.action import MOUSE_AXES, ActionSpec
+from engine.errors import ConfigError, WorldError
 
 WORLDS = Path(__file__).resolve().parent.parent / "worlds"
 
@@ -54,7 +56,7 @@ class World:
 
     @property
     def action_spec(self) -> ActionSpec:
-        axes = [axis for axis in ("yaw", "pitch") if axis in self.mouse]
+        axes = [axis for axis in MOUSE_AXES if axis in self.mouse]
         return ActionSpec(
             keys=tuple(key.name for key in self.keys),
             mouse_limits=tuple(self.mouse[axis].limit for axis in axes),
@@ -72,10 +74,54 @@ def names() -> list[str]:
 
 
 def load(name: str) -> World:
-    """Read the world called `name`. Raises WorldError naming the nearest world if there is none."""
-    path = WORLDS / name / "world.yaml"
+    """Read the world called `name`.
+
+    Raises WorldError naming the nearest world if there is none, or saying what is wrong with its definition.
+    """
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise WorldError(f"there is no world {name!r}{hint} (worlds here: {', '.join(names())})")
-    return config.load(World, [path])
+    return read(WORLDS / name / "world.yaml")
+
+
+def read(path: Path) -> World:
+    """Read the world defined in the file `path`. Raises WorldError saying what is wrong with it."""
+    try:
+        world = config.load(World, [path])
+    except ConfigError as error:
+        raise WorldError(str(error)) from error
+    for fault in _faults(world):
+        raise WorldError(f"{path}: {fault}")
+    return world
+
+
+def _faults(world: World) -> Iterator[str]:
+    """What a definition of the right types still may not say, one sentence each."""
+    if not world.name:
+        yield "a world needs a name"
+    if world.frame.height <= 0 or world.frame.width <= 0:
+        yield f"frame needs a height and a width above 0 pixels, not {world.frame.height} and {world.frame.width}"
+    if not 0 < world.rate < math.inf:
+        yield f"rate must be above 0 frames per second, not {world.rate:g}"
+    if not 0 < world.camera.fov < 180:
+        yield f"camera.fov must lie between 0 and 180 degrees, not {world.camera.fov:g}"
+    if not 0 < world.camera.pose_unit < math.inf:
+        yield f"camera.pose_unit must be above 0, not {world.camera.pose_unit:g}"
+    key_names = [key.name for key in world.keys]
+    for index, name in enumerate(key_names):
+        if not name:
+            yield f"keys[{index}] needs a name"
+        if name in key_names[:index]:
+            yield f"two keys are called {name!r}"
+    bound = [button for key in world.keys for button in key.bind]
+    for index, button in enumerate(bound):
+        if button in bound[:index]:
+            yield f"{button!r} is bound to two keys"
+    for axis, setting in world.mouse.items():
+        if axis not in MOUSE_AXES:
+            yield f"unknown mouse axis {axis!r} (axes: {', '.join(MOUSE_AXES)})"
+        if not 0 < setting.limit < math.inf:
+            yield f"mouse.{axis}.limit must be above 0 degrees per frame, not {setting.limit:g}"
+    if "pitch" in world.mouse and "yaw" not in world.mouse:
+        yield "mouse has pitch, so it needs yaw as well: an action's encoding begins with yaw"
