@@ -1,0 +1,295 @@
+"""A recording: a played session on disk, written while it is played and readable after a kill at any moment.
+
+A folder of plain files:
+    recording.json  format, world and its action layout, rate, frame size, seed, start, checkpoint hash; written first
+    video.mp4       one frame of video per frame played: H.264 in 4:4:4, in fragments of a quarter of a second
+    actions.jsonl   one line per frame: the encoded action before it (zeros for the first), time_ms since the first
+                    frame, latency_ms of the step, the believed pose or null, a digest of the exact frame
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import numpy as np
+
+from engine.errors import FrameError, RecordingError
+from engine.world import World
+
+FORMAT = 1
+QUEUE_SECONDS = 10  # how long the disk may stand still before the recording gives up
+# A fragment can be read once it is written whole, so a kill loses at most a quarter of a second. 4:4:4 because chroma
+# at half resolution costs 4 dB on a game's flat colours; a single encoder thread because the generator needs the rest.
+VIDEO: dict[str, Any] = {
+    "codec": "libx264",
+    "pix_fmt_out": "yuv444p",
+    "quality": None,
+    "macro_block_size": 1,
+    "ffmpeg_log_level": "error",
+    "output_params": [
+        *("-crf", "14", "-preset", "veryfast", "-tune", "zerolatency", "-threads", "1", "-g", "35"),
+        *("-movflags", "+empty_moov+default_base_moof", "-frag_duration", "250000", "-flush_packets", "1"),
+    ],
+}
+
+logger = logging.getLogger(__name__)
+
+
+def free_folder(root: Path | str) -> Path:
+    """`root` if it is missing or empty, else its first free numbered subfolder: root/0002, root/0003, ..."""
+    root = Path(root)
+    try:
+        if not root.exists() or not any(root.iterdir()):
+            return root
+        number = 2
+        while (root / f"{number:04d}").exists():
+            number += 1
+    except OSError as error:
+        raise RecordingError(f"cannot record to {root}: {error.strerror or error}; choose another folder") from error
+    return root / f"{number:04d}"
+
+
+def digest(frame: np.ndarray) -> str:
+    """16 hex digits that two frames share only if their pixels are the same."""
+    return hashlib.blake2b(np.ascontiguousarray(frame).tobytes(), digest_size=8).hexdigest()
+
+
+class Recorder:
+    """Writes one recording. `add` only queues a frame: a thread of its own encodes and writes."""
+
+    def __init__(self, path: Path | str, world: World, *, seed: int, start: int, checkpoint_hash: str, **more: Any):
+        """Create the folder `path` and its recording.json, which also keeps `more` (plain JSON values).
+
+        Raises RecordingError at once if the folder cannot be written or already holds files.
+        """
+        self.path = Path(path)
+        self.num_frames = 0
+        self._shape, self._size = world.frame_shape, world.action_spec.size
+        self._failure: RecordingError | None = None
+        self._first_time: float | None = None
+        self._queue: queue.Queue[tuple[np.ndarray, dict[str, Any]] | None] = queue.Queue(
+            maxsize=max(1, int(world.rate * QUEUE_SECONDS))
+        )
+        meta = {
+            "format": FORMAT,
+            "world": world.name,
+            "keys": list(world.action_spec.keys),
+            "mouse_limits": list(world.action_spec.mouse_limits),
+            "rate": world.rate,
+            "height": world.frame.height,
+            "width": world.frame.width,
+            "seed": seed,
+            "start": start,
+            "checkpoint_hash": checkpoint_hash,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            **more,
+        }
+        self._open_files(meta, world)
+        self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
+        self._thread.start()
+
+    def add(
+        self,
+        frame: np.ndarray,
+        action: np.ndarray | None = None,
+        latency_ms: float = 0.0,
+        pose: Sequence[float] | None = None,
+    ) -> None:
+        """Queue one frame, uint8 [height, width, 3], and the encoded action [size] held before it (None: zeros).
+
+        Raises FrameError for another shape, and RecordingError once the disk or the encoder has failed.
+        """
+        if self._failure:
+            raise self._failure
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise FrameError(f"a frame is uint8 {self._shape}, not {frame.dtype} {frame.shape}")
+        now = time.monotonic()
+        self._first_time = now if self._first_time is None else self._first_time
+        line = {
+            "frame": self.num_frames,
+            "action": [0.0] * self._size if action is None else np.asarray(action, dtype=np.float32).tolist(),
+            "time_ms": round((now - self._first_time) * 1000, 2),
+            "latency_ms": round(float(latency_ms), 2),
+            "pose": None if pose is None else [float(value) for value in pose],
+        }
+        try:
+            self._queue.put_nowait((frame.copy(), line))
+        except queue.Full:
+            self._failure = RecordingError(f"the disk of {self.path} is too slow to record to; choose another folder")
+            raise self._failure from None
+        self.num_frames += 1
+
+    def close(self) -> None:
+        """Write what is queued and finish the video. Raises RecordingError if some of it could not be written."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+
+    def _open_files(self, meta: dict[str, Any], world: World) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(self.path.iterdir()):
+                raise RecordingError(f"{self.path} is not empty; choose another folder to record to")
+            unfinished = self.path / "recording.json.part"
+            unfinished.write_text(json.dumps(meta, indent=1))
+            os.replace(unfinished, self.path / "recording.json")
+            self._lines = (self.path / "actions.jsonl").open("w", encoding="utf-8")
+        except OSError as error:
+            sentence = f"cannot record to {self.path}: {error.strerror or error}; choose another folder"
+            raise RecordingError(sentence) from error
+        size = world.frame.width, world.frame.height
+        self._video = imageio_ffmpeg.write_frames(str(self.path / "video.mp4"), size, **VIDEO, fps=world.rate)
+        try:
+            self._video.send(None)
+        except (OSError, RuntimeError) as error:
+            raise RecordingError("cannot record: imageio-ffmpeg brings no working ffmpeg for this machine") from error
+
+    def _write_all(self) -> None:
+        try:
+            while (entry := self._queue.get()) is not None:
+                frame, line = entry
+                self._video.send(np.ascontiguousarray(frame))
+                self._lines.write(json.dumps({**line, "digest": digest(frame)}) + "\n")
+                self._lines.flush()
+        except OSError as error:
+            logger.debug("recorder stopped", exc_info=error)
+            self._failure = RecordingError(f"the recording {self.path} broke off; is the disk full?")
+        finally:
+            self._video.close()
+            self._lines.close()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What can be read of one recording: as many frames as have both their video and their line."""
+
+    path: Path
+    meta: dict[str, Any]
+    actions: np.ndarray  # float32 [num_frames, action size]; actions[i] was held between frames i-1 and i
+    poses: np.ndarray  # float32 [num_frames, 4] x, y, z, angle; NaN where unknown
+    times_ms: np.ndarray  # float64 [num_frames], since the first frame
+    latencies_ms: np.ndarray  # float64 [num_frames]
+    digests: list[str]  # of the exact frames, before the video's loss
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """uint8 RGB [stop - start, height, width, 3], as the video shows them."""
+        start, stop, _ = slice(start, stop).indices(len(self))
+        shape = self.meta["height"], self.meta["width"], 3
+        count = max(0, stop - start)
+        frames = np.empty((count, *shape), dtype=np.uint8)
+        if not count:
+            return frames
+        # Seeking half a frame early lands on the wanted frame whichever way its time was rounded.
+        seek = ["-ss", f"{max(0.0, start - 0.5) / self.meta['rate']:.6f}"]
+        reader = imageio_ffmpeg.read_frames(str(self.path / "video.mp4"), input_params=seek)
+        try:
+            if tuple(next(reader)["size"]) != (shape[1], shape[0]):
+                raise RecordingError(f"{self.path}: the video is not {shape[1]}x{shape[0]}; the recording is damaged")
+            for i in range(count):
+                frames[i] = np.frombuffer(next(reader), dtype=np.uint8).reshape(shape)
+        except (OSError, RuntimeError, StopIteration, ValueError) as error:
+            raise RecordingError(f"{self.path}: the video cannot be decoded; the recording is damaged") from error
+        finally:
+            reader.close()
+        return frames
+
+
+def open_recording(path: Path | str) -> Recording:
+    """Open the recording in the folder `path`, also one cut short by a kill.
+
+    Raises RecordingError where there is none, or none with at least one whole frame.
+    """
+    path = Path(path)
+    meta = _read_meta(path)
+    size = len(meta["keys"]) + len(meta["mouse_limits"])
+    lines = _read_lines(path / "actions.jsonl", size)[: _count_video_frames(path / "video.mp4")]
+    if not lines:
+        raise RecordingError(f"{path} holds no whole frame of a recording")
+    unknown = [float("nan")] * 4
+    return Recording(
+        path=path,
+        meta=meta,
+        actions=np.array([line["action"] for line in lines], dtype=np.float32).reshape(-1, size),
+        poses=np.array([line["pose"] or unknown for line in lines], dtype=np.float32),
+        times_ms=np.array([line["time_ms"] for line in lines], dtype=np.float64),
+        latencies_ms=np.array([line["latency_ms"] for line in lines], dtype=np.float64),
+        digests=[line["digest"] for line in lines],
+    )
+
+
+def find_recordings(root: Path | str) -> list[Path]:
+    """Folders at and below `root` that hold a recording, sorted by name."""
+    return sorted(found.parent for found in Path(root).glob("**/recording.json"))
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads((path / "recording.json").read_text())
+    except FileNotFoundError as error:
+        raise RecordingError(f"there is no recording in {path}") from error
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path}/recording.json cannot be read: {error}") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        found = meta.get("format") if isinstance(meta, dict) else meta
+        raise RecordingError(f"{path}: recording format {found!r} is not {FORMAT}")
+    kinds = {"keys": list, "mouse_limits": list, "height": int, "width": int, "rate": (int, float)}
+    for name, kind in kinds.items():
+        value = meta.get(name)
+        if not isinstance(value, kind) or (kind is not list and not value > 0):  # type: ignore[operator]
+            raise RecordingError(f"{path}/recording.json is damaged: {name} is {value!r}")
+    return meta
+
+
+def _read_lines(path: Path, size: int) -> list[dict[str, Any]]:
+    """The lines up to the first that is torn or out of order."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
+    lines: list[dict[str, Any]] = []
+    for row in text.split("\n"):
+        try:
+            line = json.loads(row)
+        except ValueError:
+            break
+        if not _is_whole(line, len(lines), size):
+            break
+        lines.append(line)
+    return lines
+
+
+def _is_whole(line: Any, index: int, size: int) -> bool:
+    def numbers(value: Any, count: int) -> bool:
+        return isinstance(value, list) and len(value) == count and all(isinstance(x, (int, float)) for x in value)
+
+    return (
+        isinstance(line, dict)
+        and line.get("frame") == index
+        and numbers(line.get("action"), size)
+        and (line.get("pose", ()) is None or numbers(line.get("pose"), 4))
+        and numbers([line.get("time_ms"), line.get("latency_ms")], 2)
+        and isinstance(line.get("digest"), str)
+    )
+
+
+def _count_video_frames(path: Path) -> int:
+    try:
+        return imageio_ffmpeg.count_frames_and_secs(str(path))[0] or 0
+    except (OSError, RuntimeError):
+        return 0  # killed before the first fragment was whole, or not a video
