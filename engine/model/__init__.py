@@ -1,0 +1,1 @@
+"""The network: codec, generator, memory model, and the one rollout that joins them."""

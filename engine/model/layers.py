@@ -1,0 +1,138 @@
+"""Transformer layers shared by the frame encoder, the memory model and the generator."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.model.attention import attend
+from engine.model.rope import Place, move, move_back, move_query, timeless
+from engine.model.settings import HEAD_DIM, ModelSettings
+
+
+class Context(Protocol):
+    """What a layer attends to beside its own tokens."""
+
+    def join(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
+        """Own keys and values [B, heads, N, head_dim] -> those of the context and the layer's own, and a mask."""
+        ...
+
+
+def rms(x: Tensor) -> Tensor:
+    """Scale vectors to a root mean square of 1 over the last axis."""
+    return F.rms_norm(x, x.shape[-1:])
+
+
+def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """x [B, frames, tokens, dim], scale and shift [B, frames, dim]."""
+    return x * (1 + scale.unsqueeze(2)) + shift.unsqueeze(2)
+
+
+class Layer(nn.Module):
+    """Attention and a two-layer perceptron, each behind a norm and around a skip.
+
+    With `modulation` [B, frames, 6, dim] (adaptive layer norm), norms and outputs are scaled by
+    the conditioning. With a `context`, attention also reads the context's keys and values.
+    """
+
+    def __init__(self, settings: ModelSettings, index: int = 0, reads_context: bool = False) -> None:
+        super().__init__()
+        dim, hidden = settings.dim, settings.dim * settings.mlp_ratio
+        self.index, self.heads = index, settings.heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+        self.up = nn.Linear(dim, hidden, bias=False)
+        self.down = nn.Linear(hidden, dim, bias=False)
+        self.context_kv = nn.Linear(dim, 2 * dim, bias=False) if reads_context else None
+        self.modulation = nn.Parameter(torch.zeros(6, dim)) if reads_context else None
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.down.weight)
+
+    def forward(
+        self, h: Tensor, place: Place, context: Context | None = None, modulation: Tensor | None = None
+    ) -> Tensor:
+        """h: [B, frames, tokens, dim]; place: of all its tokens, flat."""
+        if modulation is None or self.modulation is None:
+            h = h + self._attention(rms(h), place, context)
+            return h + self.down(F.relu(self.up(rms(h))).square())
+        scale1, shift1, gate1, scale2, shift2, gate2 = (modulation + self.modulation.to(h.dtype)).unbind(2)
+        h = h + (1 + gate1.unsqueeze(2)) * self._attention(modulate(rms(h), scale1, shift1), place, context)
+        x = modulate(rms(h), scale2, shift2)
+        return h + (1 + gate2.unsqueeze(2)) * self.down(F.relu(self.up(x)).square())
+
+    def _attention(self, x: Tensor, place: Place, context: Context | None) -> Tensor:
+        batch, frames, tokens, dim = x.shape
+        qkv = self.qkv(x).view(batch, frames * tokens, 3, self.heads, HEAD_DIM).permute(2, 0, 3, 1, 4)
+        query = move_query(rms(qkv[0]), place)
+        key, value = move(rms(qkv[1]), place), move(qkv[2], place)
+        mask = None
+        if context is not None:
+            key, value, mask = context.join(self.index, key, value)
+        out = move_back(attend(query, key, value, mask), place)  # type: ignore[arg-type]
+        return self.out(out.transpose(1, 2).reshape(batch, frames, tokens, dim))
+
+    def read_context(self, tokens: Tensor, place: Place, dated: bool) -> tuple[Tensor, Tensor]:
+        """Keys and values [B, heads, N, head_dim] of context tokens [B, frames, tokens, dim] at `place`.
+
+        dated: whether they keep their time; memory entries do not.
+        """
+        assert self.context_kv is not None
+        batch, frames, count, _ = tokens.shape
+        kv = self.context_kv(tokens).view(batch, frames * count, 2, self.heads, HEAD_DIM).permute(2, 0, 3, 1, 4)
+        key, value = rms(kv[0]), kv[1]
+        if not dated:
+            key, value = timeless(key), timeless(value)
+        return move(key, place), move(value, place)
+
+
+class Patches(nn.Module):
+    """Latents [B, frames, rows, columns, channels] -> tokens [B, frames, frame_tokens, dim], registers last."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        rows, columns = settings.grid
+        self.embed = nn.Linear(settings.patch_dim, settings.dim)
+        self.position = nn.Parameter(0.02 * torch.randn(rows * columns, settings.dim))
+        self.registers = nn.Parameter(0.02 * torch.randn(settings.registers, settings.dim))
+
+    def forward(self, latents: Tensor, register_extra: Tensor) -> Tensor:
+        """register_extra: [B, frames, dim], added to every register."""
+        spatial = self.embed(to_patches(latents, self.settings.patch)) + self.position.to(latents.dtype)
+        registers = self.registers.to(latents.dtype) + register_extra.unsqueeze(2)
+        return torch.cat([spatial, registers], dim=2)
+
+
+def to_patches(latents: Tensor, patch: int) -> Tensor:
+    """[.., rows, columns, channels] -> [.., tokens, patch * patch * channels]."""
+    *lead, rows, columns, channels = latents.shape
+    x = latents.reshape(*lead, rows // patch, patch, columns // patch, patch, channels)
+    return x.transpose(-4, -3).reshape(*lead, rows * columns // patch**2, patch * patch * channels)
+
+
+def from_patches(tokens: Tensor, patch: int, grid: tuple[int, int]) -> Tensor:
+    """The inverse of `to_patches`; grid is (rows, columns) of tokens."""
+    *lead, _, size = tokens.shape
+    x = tokens.reshape(*lead, grid[0], grid[1], patch, patch, size // patch**2)
+    return x.transpose(-4, -3).reshape(*lead, grid[0] * patch, grid[1] * patch, size // patch**2)
+
+
+class Waves(nn.Module):
+    """A small vector of numbers -> dim, through sines and cosines of each at several rates."""
+
+    rates: Tensor
+
+    def __init__(self, size: int, dim: int, rates: int = 6, top: float = 16.0) -> None:
+        super().__init__()
+        self.register_buffer("rates", math.pi * torch.logspace(-1, math.log10(top), rates), persistent=False)
+        self.layers = nn.Sequential(nn.Linear(size * (1 + 2 * rates), dim), nn.SiLU(), nn.Linear(dim, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[.., size] of magnitude about 1 -> [.., dim]. Phases are computed in float32."""
+        phase = (x.float().unsqueeze(-1) * self.rates.float()).flatten(-2)
+        waves = torch.cat([x.float(), phase.sin(), phase.cos()], dim=-1)
+        return self.layers(waves.to(self.layers[0].weight.dtype))

@@ -1,0 +1,144 @@
+"""Memory bank: every compressed block of a session, and the choice of the few that a step attends to."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.model.memory import quantise, restore
+from engine.model.settings import ModelSettings
+
+CELL = 2.0  # side of an index cell, in pose units
+GROWTH = 256  # entries by which the buffers grow
+CANDIDATES = 512  # entries that one choice looks at, at most
+PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
+PROBE_RAYS = 8
+
+
+def probe_points(pose: Tensor, fov: float) -> Tensor:
+    """Points on the ground [.., rays * depths, 2] that a camera at `pose` [.., 3] looks at."""
+    half = math.radians(fov) / 2
+    angles = torch.linspace(-half, half, PROBE_RAYS, device=pose.device) * 0.95
+    depths = torch.tensor(PROBE_DEPTHS, device=pose.device)
+    heading = pose[..., 2, None] + angles
+    ray = torch.stack([heading.cos(), heading.sin()], dim=-1)
+    points = pose[..., None, None, :2] + ray.unsqueeze(-2) * depths[:, None]
+    return points.flatten(-3, -2)
+
+
+def coverage(entries: Tensor, viewer: Tensor, points: Tensor, fov: float) -> Tensor:
+    """How well each entry's camera saw each point, 0..1: [.., N, P].
+
+    entries: poses [.., N, 3]. viewer: [.., P, 2], where the points are looked at from now; points: [.., P, 2].
+    An entry sees a point well when it is inside its view, at a similar distance and from a similar side.
+    """
+    half = math.radians(fov) / 2
+    offset = points.unsqueeze(-3) - entries[..., None, :2]
+    distance = offset.norm(dim=-1).clamp(min=1e-3)
+    bearing = torch.atan2(offset[..., 1], offset[..., 0]) - entries[..., None, 2]
+    outside = (torch.remainder(bearing + math.pi, 2 * math.pi) - math.pi).abs() - half
+    now = (points - viewer).unsqueeze(-3)
+    reach = now.norm(dim=-1).clamp(min=1e-3)
+    side = (now * offset).sum(-1) / (distance * reach)
+    scale = (distance / reach).log().abs()
+    return torch.exp(-scale - 2 * (1 - side)) * torch.sigmoid(-outside * 30)
+
+
+def choose(
+    poses: Tensor, valid: Tensor, now: Tensor, count: int, fov: float, newest: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Pick `count` entries whose views together cover best what the cameras `now` look at.
+
+    poses: [B, N, 3]; valid: bool [B, N]; now: [B, K, 3]; newest: [B, N] in 0..1, age as a mild
+    preference for the new. Greedy: each pick adds what the picks before it do not cover. Returns
+    indices [B, count] and whether each is filled, bool [B, count].
+    """
+    points = probe_points(now, fov)
+    viewer = now[..., None, :2].expand_as(points).flatten(1, 2)
+    quality = coverage(poses, viewer, points.flatten(1, 2), fov)
+    if newest is not None:
+        quality = quality * (0.9 + 0.1 * newest.unsqueeze(-1))
+    quality = torch.where(valid.unsqueeze(-1), quality, torch.full_like(quality, -1.0))
+    near = -(poses[:, :, None, :2] - now[:, None, :, :2]).norm(dim=-1).amin(-1)
+    tie = torch.where(valid, 1e-4 * near.exp(), torch.full_like(near, -1.0))
+    covered = torch.zeros_like(quality[:, 0])
+    picked, filled = [], []
+    free = valid.clone()
+    for _ in range(count):
+        gain = (quality - covered.unsqueeze(1)).clamp(min=0).mean(-1) + tie
+        gain = gain.masked_fill(~free, -2.0)
+        best, index = gain.max(dim=1)
+        picked.append(index)
+        filled.append(best > -1.5)
+        row = quality.gather(1, index[:, None, None].expand(-1, 1, quality.shape[-1])).squeeze(1)
+        covered = torch.maximum(covered, row)
+        free = free.scatter(1, index.unsqueeze(1), False)
+    return torch.stack(picked, 1), torch.stack(filled, 1)
+
+
+class MemoryBank:
+    """All entries of one session as int8, and a grid over their poses so that a choice looks at a bounded few."""
+
+    def __init__(self, settings: ModelSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
+        self.num_entries = 0
+        self.tokens = torch.zeros(0, settings.frame_tokens, settings.memory_dim, dtype=torch.int8, device=device)
+        self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
+        self.poses = torch.zeros(0, 3, device=device)
+        self.cells: dict[tuple[int, int], list[int]] = {}
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that the entries held take, without room to grow."""
+        one = self.tokens[:1].nbytes + self.scales[:1].nbytes + self.poses[:1].nbytes
+        return one * self.num_entries
+
+    def append(self, entry: Tensor, pose: Tensor) -> None:
+        """Keep one entry [tokens, memory_dim] seen at pose [3]."""
+        if self.num_entries == len(self.tokens):
+            self._grow()
+        index = self.num_entries
+        self.tokens[index], self.scales[index] = quantise(entry)
+        self.poses[index] = pose
+        self.cells.setdefault(self._cell(pose), []).append(index)
+        self.num_entries += 1
+
+    def read(self, indices: Tensor, dtype: torch.dtype) -> Tensor:
+        """Entries [len(indices), tokens, memory_dim]."""
+        return restore(self.tokens[indices], self.scales[indices], dtype)
+
+    def select(self, now: Tensor, count: int) -> Tensor:
+        """Indices of at most `count` entries for a camera at `now` [K, 3]; the sink, entry 0, is always the first."""
+        if self.num_entries == 0:
+            return torch.zeros(0, dtype=torch.long, device=self.device)
+        pool = self._candidates(now)
+        newest = pool.float() / max(1, self.num_entries - 1)
+        valid = torch.ones(1, len(pool), dtype=torch.bool, device=self.device)
+        poses = self.poses[pool].unsqueeze(0)
+        index, filled = choose(poses, valid, now.unsqueeze(0), count - 1, self.settings.fov, newest.unsqueeze(0))
+        chosen = pool[index[0][filled[0]]]
+        sink = torch.zeros(1, dtype=torch.long, device=self.device)
+        return torch.cat([sink, chosen[chosen != 0]])[:count]
+
+    def _candidates(self, now: Tensor) -> Tensor:
+        """At most CANDIDATES entries: all while they are few, else the newest of the cells around the camera."""
+        if self.num_entries <= CANDIDATES:
+            return torch.arange(self.num_entries, device=self.device)
+        x, y = self._cell(now[-1])
+        found: list[int] = []
+        share = CANDIDATES // 25
+        for dx in range(-2, 3):
+            for dy in range(-2, 3):
+                found += self.cells.get((x + dx, y + dy), [])[-share:]
+        recent = range(max(0, self.num_entries - share), self.num_entries)
+        return torch.tensor(sorted({*found, *recent}), dtype=torch.long, device=self.device)
+
+    def _cell(self, pose: Tensor) -> tuple[int, int]:
+        return math.floor(float(pose[0]) / CELL), math.floor(float(pose[1]) / CELL)
+
+    def _grow(self) -> None:
+        self.tokens, self.scales, self.poses = (
+            torch.cat([x, x.new_zeros(GROWTH, *x.shape[1:])]) for x in (self.tokens, self.scales, self.poses)
+        )

@@ -1,0 +1,66 @@
+"""The whole network of one world: codec, frame encoder, memory model and generator."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from engine.model.codec import Codec
+from engine.model.generator import FrameEncoder, Generator
+from engine.model.memory import MemoryModel
+from engine.model.rope import Place, place_frames
+from engine.model.settings import ModelSettings
+
+
+class WorldModel(nn.Module):
+    """Everything that a checkpoint holds. All latents are [B, F, rows, columns, channels]."""
+
+    action_scale: Tensor
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.codec = Codec(settings.codec)
+        self.encoder = FrameEncoder(settings)
+        self.memory = MemoryModel(settings)
+        self.generator = Generator(settings)
+        self.no_frame = nn.Parameter(0.02 * torch.randn(settings.frame_tokens, settings.dim))
+        self.no_entry = nn.Parameter(0.02 * torch.randn(settings.frame_tokens, settings.dim))
+        scale = settings.action_scale or [1.0] * settings.action_size
+        self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.no_frame.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.no_frame.device
+
+    def scale_action(self, action: Tensor) -> Tensor:
+        """Encoded actions [.., size] -> numbers of magnitude at most 1."""
+        return action / self.action_scale
+
+    def yaw(self, action: Tensor) -> Tensor:
+        """Degrees [..] that an encoded action [.., size] turns the camera to the right; 0 without a mouse."""
+        axes = self.settings.mouse_axes
+        return action[..., -axes].float() if axes else torch.zeros(action.shape[:-1], device=action.device)
+
+    def place(self, time: Tensor, pose: Tensor) -> Place:
+        """Places of all tokens of frames [B, F] at poses [B, F, 3], flat, in the network's type."""
+        return place_frames(self.settings, time, pose).flat().to(self.dtype)
+
+    def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
+        """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""
+        still = self.place(torch.zeros(1, 1, device=self.device), torch.zeros(1, 1, 3, device=self.device))
+        return self.encoder(latents, self.scale_action(action), motion, still)
+
+    def compress_blocks(self, tokens: Tensor, poses: Tensor) -> Tensor:
+        """Context tokens [N, block_frames, tokens, dim] at poses [N, block_frames, 3] -> entries [N, tokens, memory_dim].
+
+        Positions are taken relative to each block's last frame, headings stay absolute.
+        """
+        frames = self.settings.block_frames
+        local = torch.cat([poses[..., :2] - poses[:, -1:, :2], poses[..., 2:]], dim=-1)
+        time = torch.arange(1 - frames, 1, device=poses.device).expand(len(poses), frames)
+        return self.memory.compress(tokens, self.place(time, local))

@@ -1,0 +1,152 @@
+"""The generator over a whole chunk of frames at once, for training: equal to the rollout, frame by frame.
+
+Keys of a chunk lie in this order: memory slots, then the clean frames (those before the chunk and
+all but its last), then the noisy frames themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.model import pose as poses
+from engine.model.attention import FrameMask
+from engine.model.network import WorldModel
+from engine.model.settings import ModelSettings
+
+
+@dataclass
+class Chunk:
+    """Frames with their true history, ready for one parallel pass. W = recent_frames, C = frames to predict.
+
+    latents: [B, W + C, rows, columns, channels]; actions: [B, W + C, size]; poses: [B, W + C, 3].
+    blocks: [B, M, block_frames, rows, columns, channels], with their actions, poses and, as [B, M], whether
+    the slot is filled. Positions are relative to one anchor for each chunk.
+    before: poses [B, 3] of the frame before the first, and [B, M, 3] of the frame before each block.
+    """
+
+    latents: Tensor
+    actions: Tensor
+    poses: Tensor
+    before: Tensor
+    block_latents: Tensor
+    block_actions: Tensor
+    block_poses: Tensor
+    block_before: Tensor
+    filled: Tensor
+
+
+@dataclass
+class Masks:
+    """What each noisy frame may see, for the layers that read memory and for those that do not."""
+
+    with_memory: object
+    without_memory: object
+
+
+def chunk_masks(settings: ModelSettings, frames: int, rebuilt: int, recent: int, device: torch.device) -> Masks:
+    """Masks for `frames` predicted frames that see `recent` exact frames, then `rebuilt` frames of one block.
+
+    The rebuilt frames see the memory slots and each other, nothing else: the objective that makes
+    an entry carry its whole block (MAG's `history_compress`).
+    """
+    slots, window = settings.memory_entries, settings.recent_frames
+    clean = window + frames - 1
+    allowed = torch.zeros(frames + rebuilt, slots + clean + frames + rebuilt, dtype=torch.bool)
+    allowed[:, :slots] = True
+    for index in range(frames):
+        allowed[index, slots + index + window - recent : slots + index + window] = True
+        allowed[index, slots + clean + index] = True
+    allowed[frames:, slots + clean + frames :] = True
+    tokens = settings.frame_tokens
+    with_memory = FrameMask(allowed.to(device), tokens)
+    without_memory = FrameMask(allowed[:, slots:].contiguous().to(device), tokens)
+    return Masks(with_memory.prepare(), without_memory.prepare())
+
+
+class ParallelContext:
+    """Keys and values of memory and clean frames, made by each layer as it asks for them."""
+
+    def __init__(self, model: WorldModel, memory: tuple, clean: tuple, masks: Masks) -> None:
+        self.model, self.memory, self.clean, self.masks = model, memory, clean, masks
+
+    def join(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
+        module = self.model.generator.layers[layer]
+        parts = [module.read_context(*self.clean, dated=True), (key, value)]  # type: ignore[operator]
+        mask = self.masks.without_memory
+        if self.model.settings.reads_memory(layer):
+            parts.insert(0, module.read_context(*self.memory, dated=False))  # type: ignore[operator]
+            mask = self.masks.with_memory
+        keys, values = zip(*parts, strict=True)
+        return torch.cat(keys, dim=2), torch.cat(values, dim=2), mask
+
+
+def motions(start: Tensor, frames: Tensor) -> Tensor:
+    """Motion of each of frames [.., F, 3] as it looked back: from the frame before, seen from its own heading."""
+    previous = torch.cat([start.unsqueeze(-2), frames[..., :-1, :]], dim=-2)
+    return looking_back(previous, frames)
+
+
+def looking_back(previous: Tensor, current: Tensor) -> Tensor:
+    """Motion from pose `previous` to `current` [.., 3] in the axes of `current`'s heading, scaled."""
+    seen = torch.cat([previous[..., :2], current[..., 2:]], dim=-1)
+    motion = poses.motion_between(seen, current)
+    angle = poses.wrap(current[..., 2:] - previous[..., 2:]) * poses.MOTION_SCALE[2]
+    return torch.cat([motion[..., :2], angle], dim=-1)
+
+
+def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Tensor]:
+    """(context tokens of the blocks, entries [B, M, tokens, memory_dim], poses [B, M, 3])."""
+    batch, slots = chunk.filled.shape
+    flat = [x.flatten(0, 1) for x in (chunk.block_latents, chunk.block_actions, chunk.block_poses, chunk.block_before)]
+    latents, actions, block_poses, before = flat
+    tokens = model.encode_frames(latents, actions, motions(before, block_poses).to(latents.dtype))
+    entries = model.compress_blocks(tokens, block_poses)
+    return tokens.unflatten(0, (batch, slots)), entries.unflatten(0, (batch, slots)), chunk.block_poses[:, :, -1]
+
+
+def predict_chunk(
+    model: WorldModel, chunk: Chunk, noisy: Tensor, level: Tensor, masks: Masks, drop: Tensor | None = None,
+    rebuild: Tensor | None = None, plain: bool = False, context: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Predict the clean latents and motions of a chunk's last C frames (and of the blocks to rebuild).
+
+    noisy: [B, C + R, ...], level [B, C + R]; drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot
+    whose R frames are to be rebuilt from its entry; plain: entries are exact last frames of
+    blocks instead of the memory model's; context: clean frames to show in place of chunk.latents.
+    """
+    settings = model.settings
+    window = settings.recent_frames
+    shown = chunk.latents if context is None else context
+    moved = motions(chunk.before, chunk.poses).to(shown.dtype)
+    clean = model.encode_frames(shown[:, :-1], chunk.actions[:, :-1], moved[:, :-1])
+    if drop is not None:
+        clean = torch.where(drop[:, :-1, None, None], model.no_frame.to(clean.dtype), clean)
+    block_tokens, entries, entry_poses = memory_entries(model, chunk)
+    memory = block_tokens[:, :, -1] if plain else model.memory.read(entries)
+    memory = torch.where(chunk.filled[..., None, None], memory, model.no_entry.to(memory.dtype))
+    entry_poses = torch.where(chunk.filled[..., None], entry_poses, torch.zeros_like(entry_poses))
+
+    batch, total = chunk.actions.shape[:2]
+    time = torch.arange(total, device=noisy.device).expand(batch, total)
+    asked = poses.turn(chunk.poses[:, window - 1 : -1], model.yaw(chunk.actions[:, window:]))
+    ask_time, actions = time[:, window:], chunk.actions[:, window:]
+    known = torch.ones(batch, total - window, dtype=torch.bool, device=noisy.device)
+    if rebuild is not None:
+        rows = torch.arange(batch, device=noisy.device)
+        asked = torch.cat([asked, chunk.block_poses[rows, rebuild]], dim=1)
+        actions = torch.cat([actions, torch.zeros_like(chunk.block_actions[rows, rebuild])], dim=1)
+        ages = torch.arange(1 - settings.block_frames, 1, device=noisy.device).expand(batch, -1)
+        ask_time = torch.cat([ask_time, ages], dim=1)
+        known = torch.cat([known, torch.zeros_like(ages, dtype=torch.bool)], dim=1)
+    slot_time = torch.zeros(batch, settings.memory_entries, device=noisy.device)
+    holder = ParallelContext(
+        model,
+        (memory, model.place(slot_time, entry_poses)),
+        (clean, model.place(time[:, :-1], chunk.poses[:, :-1])),
+        masks,
+    )
+    place = model.place(ask_time, asked)
+    return model.generator(noisy, level, model.scale_action(actions), known, place, holder)

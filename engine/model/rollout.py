@@ -1,0 +1,173 @@
+"""The rollout: denoise, commit, memorise, repeat. Training, play, environments and benches all step this one loop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from engine.model import pose as poses
+from engine.model.kv_cache import KVCache
+from engine.model.memory_bank import MemoryBank
+from engine.model.network import WorldModel
+from engine.model.parallel import looking_back
+from engine.model.sampler import denoise
+
+ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
+LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
+
+
+class Rollout:
+    """B sessions stepping together: their KV cache, memory banks, believed poses and random state.
+
+    Latents are [B, rows, columns, channels]; actions [B, size] as the world encodes them; poses
+    [B, 3] (see pose.py). `memory` says what the memory slots hold: "blocks", the memory model's entries;
+    "plain", each block's exact last frame; "none", nothing.
+    """
+
+    def __init__(
+        self, model: WorldModel, batch: int, levels: Sequence[float], seeds: Sequence[int], memory: str = "blocks"
+    ) -> None:
+        settings = model.settings
+        self.model, self.batch, self.levels, self.memory = model, batch, list(levels), memory
+        self.device = model.device
+        self.randoms = [torch.Generator(device=self.device).manual_seed(seed) for seed in seeds]
+        self.cache = KVCache(model, batch)
+        self.banks = [MemoryBank(settings, self.device) for _ in range(batch)]
+        self.num_frames = 0
+        window = settings.recent_frames
+        self.recent_tokens = model.no_frame.detach().expand(batch, window, -1, -1).clone()
+        self.recent_poses = torch.zeros(batch, window, 3, device=self.device)
+        self.plain_tokens: list[Tensor] = []
+        self.pose = torch.zeros(batch, 3, device=self.device)
+        self.velocity = torch.zeros(batch, 3, device=self.device)
+        self.anchor = torch.zeros(batch, 2, device=self.device)
+        self.slots = [[-1] * settings.memory_entries for _ in range(batch)]
+
+    @torch.no_grad()
+    def start(self, latents: Tensor, actions: Tensor, frame_poses: Tensor) -> None:
+        """Begin with a true history: latents [B, n, ...], actions [B, n, size], poses [B, n, 3], n at least 1.
+
+        actions[:, i] was held between frames i-1 and i. The last frame is the present one.
+        """
+        self.pose = frame_poses[:, 0].float()
+        self.anchor = self.pose[:, :2].clone()
+        self.recent_poses[:] = self.pose.unsqueeze(1)
+        self._write_empty()
+        for index in range(latents.shape[1]):
+            self.observe(latents[:, index], actions[:, index], frame_poses[:, index])
+
+    @torch.no_grad()
+    def step(self, action: Tensor) -> Tensor:
+        """Generate, commit and return the latent [B, ...] of the frame that follows `action` [B, size]."""
+        asked = poses.turn(self.pose, self.model.yaw(action))
+        self._recall(asked)
+        place = self.model.place(self._time(), poses.relative_to(asked.unsqueeze(1), self.anchor))
+        noise = self._noise()
+        scaled = self.model.scale_action(action).unsqueeze(1).to(self.model.dtype)
+        latent, motion = denoise(self.model.generator, noise, self.levels, scaled, place, self.cache)
+        reached = poses.advance(asked, motion[:, 0].float())
+        self.observe(latent[:, 0], action, reached)
+        return latent[:, 0]
+
+    @torch.no_grad()
+    def observe(self, latent: Tensor, action: Tensor, pose: Tensor) -> None:
+        """Commit a finished frame: latent [B, ...] that followed `action` [B, size], seen from `pose` [B, 3]."""
+        pose = pose.float()
+        motion = looking_back(self.pose, pose)
+        self.velocity, self.pose = motion, pose
+        self._follow(pose)
+        tokens = self.model.encode_frames(
+            latent.unsqueeze(1).to(self.model.dtype),
+            action.unsqueeze(1).to(self.model.dtype),
+            motion.unsqueeze(1).to(self.model.dtype),
+        )
+        ring = self.num_frames % self.model.settings.recent_frames
+        self.recent_tokens[:, ring] = tokens[:, 0]
+        self.recent_poses[:, ring] = pose
+        self.cache.write_recent(ring, tokens, self._time(), poses.relative_to(pose.unsqueeze(1), self.anchor))
+        self.num_frames += 1
+        if self.num_frames % self.model.settings.block_frames == 0:
+            self._memorise()
+
+    def _time(self) -> Tensor:
+        return torch.full((self.batch, 1), self.num_frames, device=self.device)
+
+    def _noise(self) -> Tensor:
+        shape = (1, *self.model.settings.latent_shape)
+        drawn = [torch.randn(shape, generator=random, device=self.device) for random in self.randoms]
+        return torch.stack(drawn).to(self.model.dtype)
+
+    def _memorise(self) -> None:
+        """Compress the block that has just been finished into one entry of each session's bank."""
+        settings = self.model.settings
+        last = torch.arange(self.num_frames - settings.block_frames, self.num_frames, device=self.device)
+        ring = last % settings.recent_frames
+        tokens, block_poses = self.recent_tokens[:, ring], self.recent_poses[:, ring]
+        entries = self.model.compress_blocks(tokens, block_poses)
+        for bank, entry, pose in zip(self.banks, entries, block_poses[:, -1], strict=True):
+            bank.append(entry, pose)
+        if self.memory == "plain":
+            self.plain_tokens.append(tokens[:, -1].clone())
+
+    def _recall(self, asked: Tensor) -> None:
+        """Bring the entries that the coming frame may need into the cache's memory slots."""
+        if self.memory == "none":
+            return
+        ahead = poses.turn(asked, torch.rad2deg(self.velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
+        now = torch.stack([ahead, asked], dim=1)
+        wanted = [bank.select(view, len(slots)).tolist() for bank, view, slots in zip(self.banks, now, self.slots, strict=True)]
+        changed = {slot for slots, chosen in zip(self.slots, wanted, strict=True) for slot in _assign(slots, chosen)}
+        for slot in sorted(changed):
+            self._show(slot)
+
+    def _show(self, slot: int) -> None:
+        """Write what `slot` holds in each session into the cache."""
+        held = [slots[slot] for slots in self.slots]
+        tokens = self.model.no_entry.detach().expand(self.batch, -1, -1).clone()
+        where = torch.zeros(self.batch, 1, 3, device=self.device)
+        for row, (bank, index) in enumerate(zip(self.banks, held, strict=True)):
+            if index < 0:
+                continue
+            where[row] = poses.relative_to(bank.poses[index].view(1, 1, 3), self.anchor[row : row + 1])
+            if self.memory == "plain":
+                tokens[row] = self.plain_tokens[index][row]
+            else:
+                picked = torch.tensor([index], device=self.device)
+                tokens[row] = self.model.memory.read(bank.read(picked, self.model.dtype))[0]
+        self.cache.write_memory(slot, tokens.unsqueeze(1), where)
+
+    def _write_empty(self) -> None:
+        """Fill every slot of the cache with what stands for nothing."""
+        window = self.model.settings.recent_frames
+        here = poses.relative_to(self.pose.unsqueeze(1), self.anchor)
+        for ring in range(window):
+            missing = torch.full((self.batch, 1), ring - window, device=self.device)
+            self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], missing, here)
+        for slot in range(self.model.settings.memory_entries):
+            self._show(slot)
+
+    def _follow(self, pose: Tensor) -> None:
+        """Measure positions from the camera again once it has gone far: products of large numbers lose digits."""
+        if float((pose[:, :2] - self.anchor).norm(dim=-1).max()) < ANCHOR_REACH:
+            return
+        self.anchor = pose[:, :2].clone()
+        window = self.model.settings.recent_frames
+        for ring in range(window):
+            behind = (self.num_frames - 1 - ring) % window
+            time = torch.full((self.batch, 1), self.num_frames - 1 - behind, device=self.device)
+            where = poses.relative_to(self.recent_poses[:, ring : ring + 1], self.anchor)
+            self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], time, where)
+        for slot in range(self.model.settings.memory_entries):
+            self._show(slot)
+
+
+def _assign(slots: list[int], wanted: list[int]) -> list[int]:
+    """Put `wanted` entries into `slots` in place, moving none that is there already; the slots that changed."""
+    missing = [entry for entry in wanted if entry not in slots]
+    free = [slot for slot, entry in enumerate(slots) if entry not in wanted]
+    changed = free[: len(missing)]
+    for slot, entry in zip(changed, missing, strict=True):
+        slots[slot] = entry
+    return changed

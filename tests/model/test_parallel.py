@@ -1,0 +1,74 @@
+"""The rollout, frame by frame through the cache, equals the parallel pass over a chunk."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.model import pose as poses
+from engine.model.network import WorldModel
+from engine.model.parallel import Chunk, chunk_masks, predict_chunk
+from engine.model.rollout import Rollout
+from engine.model.settings import CodecSettings, ModelSettings
+
+
+@pytest.fixture
+def model() -> WorldModel:
+    torch.manual_seed(0)
+    codec = CodecSettings(latent_channels=8, encoder_widths=[8, 8, 8], decoder_widths=[8, 8, 8, 8])
+    settings = ModelSettings(
+        height=64, width=96, codec=codec, dim=128, layers=4, registers=2, memory_dim=32, recent_frames=4,
+        memory_entries=5, action_scale=[1.0] * 7 + [30.0],
+    )  # fmt: skip
+    model = WorldModel(settings).eval()
+    for name, parameter in model.named_parameters():
+        if name.startswith(("generator", "encoder", "memory")):
+            torch.nn.init.normal_(parameter, std=0.08)
+    return model
+
+
+def play(model: WorldModel, frames: int, batch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    latents = torch.randn(batch, frames, *model.settings.latent_shape, generator=generator)
+    actions = (torch.rand(batch, frames, 8, generator=generator) < 0.3).float()
+    actions[..., -1] = 10 * torch.randn(batch, frames, generator=generator)
+    steps = torch.randn(batch, frames, 3, generator=generator) * torch.tensor([0.1, 0.1, 0.2])
+    return latents, actions, steps.cumsum(1)
+
+
+@torch.no_grad()
+def test_cached_equals_parallel(model: WorldModel) -> None:
+    settings = model.settings
+    window, block, batch, length = settings.recent_frames, settings.block_frames, 2, 4
+    start = 12  # frames of history: four blocks, fewer than the memory slots
+    latents, actions, track = play(model, start + length, batch)
+    rollout = Rollout(model, batch, [1.0, 0.0], [3, 4])
+    rollout.start(latents[:, :start], actions[:, :start], track[:, :start])
+    slots = list(range(start // block))
+
+    first = start - window
+    pad = settings.memory_entries - len(slots)
+    rows = [list(range(slot * block, slot * block + block)) for slot in slots] + [[0, 1, 2]] * pad
+    before = [max(0, row[0] - 1) for row in rows]
+    anchor = track[:, start - 1, :2]
+    local = poses.relative_to(track, anchor)
+    chunk = Chunk(
+        latents[:, first:], actions[:, first:], local[:, first:], local[:, first - 1],
+        latents[:, rows], actions[:, rows], local[:, rows], local[:, before],
+        torch.tensor([True] * len(slots) + [False] * pad).expand(batch, -1),
+    )  # fmt: skip
+    noise = torch.randn(batch, length, *settings.latent_shape)
+    masks = chunk_masks(settings, length, 0, window, model.device)
+    expected, motion = predict_chunk(model, chunk, noise, torch.ones(batch, length), masks)
+
+    for index in range(length):
+        asked = poses.turn(rollout.pose, model.yaw(actions[:, start + index]))
+        if index == 0:
+            rollout._recall(asked)
+        place = model.place(rollout._time(), poses.relative_to(asked.unsqueeze(1), rollout.anchor))
+        action = model.scale_action(actions[:, start + index]).unsqueeze(1)
+        level, known = torch.ones(batch, 1), torch.ones(batch, 1, dtype=torch.bool)
+        latent, moved = model.generator(noise[:, index : index + 1], level, action, known, place, rollout.cache)
+        torch.testing.assert_close(latent[:, 0], expected[:, index], rtol=1e-4, atol=2e-3)
+        torch.testing.assert_close(moved[:, 0], motion[:, index], rtol=1e-4, atol=2e-3)
+        rollout.observe(latents[:, start + index], actions[:, start + index], track[:, start + index])
