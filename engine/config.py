@@ -77,7 +77,8 @@ def describe(schema: type, about: str = "") -> str:
 
 def to_yaml(settings: Any) -> str:
     """The settings as YAML that `load` reads back."""
-    return OmegaConf.to_yaml(OmegaConf.structured(settings))
+    tree = OmegaConf.to_container(OmegaConf.structured(settings), enum_to_str=True)
+    return yaml.safe_dump(_plain(tree), sort_keys=False)
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
@@ -198,6 +199,15 @@ def _comments(schema: type) -> Iterator[tuple[str, str]]:
         match = re.search(rf"^\s+{key.rpartition('.')[2]}\s*:.*?\s#\s+(.*)$", source, re.MULTILINE)
         if match:
             yield key, match.group(1)
+
+
+def _plain(tree: Any) -> Any:
+    """The tree with paths as text: a YAML of python objects would be refused when read."""
+    if isinstance(tree, dict):
+        return {key: _plain(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_plain(value) for value in tree]
+    return str(tree) if isinstance(tree, Path) else tree
 
 
 def _flat(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:

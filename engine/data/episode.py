@@ -11,6 +11,7 @@ A folder of plain files, read lazily:
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,16 @@ class Episode:
         return len(self.actions)
 
     def frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """uint8 RGB [stop - start, height, width, 3]."""
+        """uint8 RGB [stop - start, height, width, 3]. Raises RecordingError where the palette lacks a colour."""
         part = np.asarray(self.stored[start:stop])
-        return part if self.palette is None else self.palette[part]
+        if self.palette is None:
+            return part
+        try:
+            return self.palette[part]
+        except IndexError as error:
+            raise RecordingError(
+                f"{self.path} uses colour {part.max()} of {len(self.palette)}: it is damaged"
+            ) from error
 
 
 def write_episode(
@@ -50,16 +58,27 @@ def write_episode(
     meta: dict[str, Any],
     palette: np.ndarray | None = None,
 ) -> None:
-    """Write an episode to the folder `path`; episode.json comes last, so a folder with it is whole."""
+    """Write an episode to the folder `path`; episode.json comes last, so a folder with it is whole.
+
+    An episode that was there before is replaced. Raises RecordingError for arrays that do not make
+    an episode, or a folder that cannot be written.
+    """
+    actions, poses = np.asarray(actions, dtype=np.float32), np.asarray(poses, dtype=np.float32)
+    palette = None if palette is None else np.asarray(palette, dtype=np.uint8)
+    for fault in _faults(frames, actions, poses, palette):
+        raise RecordingError(f"cannot write an episode to {path}: {fault}")
+    text = json.dumps({**meta, "format": FORMAT, "num_frames": len(frames)}, indent=1)
     try:
         path.mkdir(parents=True, exist_ok=True)
+        for stale in ("episode.json", "palette.npy"):
+            (path / stale).unlink(missing_ok=True)
         np.save(path / "frames.npy", frames)
-        np.save(path / "actions.npy", np.asarray(actions, dtype=np.float32))
-        np.save(path / "poses.npy", np.asarray(poses, dtype=np.float32))
+        np.save(path / "actions.npy", actions)
+        np.save(path / "poses.npy", poses)
         if palette is not None:
-            np.save(path / "palette.npy", np.asarray(palette, dtype=np.uint8))
-        text = json.dumps({"format": FORMAT, "num_frames": len(frames), **meta}, indent=1)
-        (path / "episode.json").write_text(text)
+            np.save(path / "palette.npy", palette)
+        (path / "episode.json.part").write_text(text, encoding="utf-8")
+        (path / "episode.json.part").replace(path / "episode.json")
     except OSError as error:
         raise RecordingError(f"cannot write an episode to {path}: {error.strerror or error}") from error
 
@@ -68,19 +87,48 @@ def open_episode(path: Path | str) -> Episode:
     """Open the episode in folder `path`. Raises RecordingError for anything but a whole episode."""
     path = Path(path)
     try:
-        meta = json.loads((path / "episode.json").read_text())
-        if meta.get("format") != FORMAT:
-            raise RecordingError(f"{path}: episode format {meta.get('format')!r} is not {FORMAT}")
-        actions, poses = np.load(path / "actions.npy"), np.load(path / "poses.npy")
-        stored = np.load(path / "frames.npy", mmap_mode="r")
-        palette = np.load(path / "palette.npy") if (path / "palette.npy").exists() else None
+        meta = json.loads((path / "episode.json").read_text(encoding="utf-8"))
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            found = meta.get("format") if isinstance(meta, dict) else meta
+            raise RecordingError(f"{path}: episode format {found!r} is not {FORMAT}")
+        stored = _open_array(path / "frames.npy")
+        actions, poses = np.array(_open_array(path / "actions.npy")), np.array(_open_array(path / "poses.npy"))
+        palette = np.array(_open_array(path / "palette.npy")) if (path / "palette.npy").exists() else None
+    except FileNotFoundError as error:
+        raise RecordingError(f"{path} is not a whole episode: there is no {Path(error.filename).name}") from error
     except (OSError, ValueError, EOFError) as error:
-        raise RecordingError(f"{path} is not a whole episode: {error}") from error
-    if not len(actions) == len(poses) == len(stored) == meta["num_frames"]:
-        raise RecordingError(f"{path} is not a whole episode: frames, actions and poses differ in number")
+        raise RecordingError(f"{path} is not a whole episode: {' '.join(str(error).split())}") from error
+    for fault in _faults(stored, actions, poses, palette):
+        raise RecordingError(f"{path} is not a whole episode: {fault}")
+    if meta.get("num_frames") != len(stored):
+        raise RecordingError(f"{path} is not a whole episode: {len(stored)} frames, not {meta.get('num_frames')}")
     return Episode(path, meta, actions, poses, stored, palette)
 
 
 def find_episodes(root: Path | str) -> list[Path]:
     """Folders below `root` that hold a whole episode, sorted by name."""
     return sorted(found.parent for found in Path(root).glob("**/episode.json"))
+
+
+def _open_array(path: Path) -> np.ndarray:
+    """The .npy file `path`, mapped read-only. Raises ValueError or EOFError if it is damaged or of objects."""
+    return np.lib.format.open_memmap(path, mode="r")
+
+
+def _faults(frames: np.ndarray, actions: np.ndarray, poses: np.ndarray, palette: np.ndarray | None) -> Iterator[str]:
+    """What keeps these arrays from making an episode."""
+    if frames.dtype != np.uint8:
+        yield f"frames are uint8, not {frames.dtype}"
+    if palette is None and (frames.ndim != 4 or frames.shape[3] != 3):
+        yield f"frames without a palette are [num_frames, height, width, 3], not {list(frames.shape)}"
+    if palette is not None and frames.ndim != 3:
+        yield f"frames with a palette are [num_frames, height, width], not {list(frames.shape)}"
+    if palette is not None and (palette.ndim != 2 or palette.shape[1] != 3 or palette.dtype != np.uint8):
+        yield f"a palette is uint8 [num_colours, 3], not {palette.dtype} {list(palette.shape)}"
+    if actions.ndim != 2 or poses.ndim != 2 or poses.shape[1] != 4:
+        yield (
+            "actions are [num_frames, action size] and poses [num_frames, 4], "
+            f"not {list(actions.shape)} and {list(poses.shape)}"
+        )
+    elif not 0 < len(frames) == len(actions) == len(poses):
+        yield f"{len(frames)} frames, {len(actions)} actions and {len(poses)} poses: there must be equally many"
