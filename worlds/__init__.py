@@ -1,0 +1,66 @@
+"""Worlds: the real games that footage comes from, and the players that walk them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engine import world as definitions
+from engine.action import Action
+from engine.errors import WorldError
+
+if TYPE_CHECKING:
+    import gymnasium
+
+SPLITS = {"train": (0, 1_000_000), "validate": (1_000_000, 2_000_000), "test": (2_000_000, 2**31)}
+
+
+class Player(Protocol):
+    """Plays an environment from its poses. marks: what is worth knowing of the episode afterwards."""
+
+    marks: dict[str, Any]
+
+    def act(self, pose: tuple[float, float, float, float]) -> Action:
+        """The action that follows the frame seen from `pose`."""
+        ...
+
+
+def make_env(name: str, **settings: Any) -> gymnasium.Env:
+    """The real game of a world, as a Gymnasium environment; settings are the game's own (doom: seed, flavour, wad, map).
+
+    Raises WorldError for an unknown world, a setting the game refuses, or a game that is not installed.
+    """
+    return _part(name, "make_env")(**settings)
+
+
+def make_player(name: str, env: gymnasium.Env, seed: int, tour: str, gap: int = 64) -> Player:
+    """A scripted player for an environment of this world. Raises WorldError for an unknown tour."""
+    return _part(name, "make_player")(env, seed=seed, tour=tour, gap=gap)
+
+
+def split_of(seed: int) -> str:
+    """Which split a map seed belongs to: train, validate or test. Raises WorldError for a seed of none."""
+    for split, (first, end) in SPLITS.items():
+        if first <= seed < end:
+            return split
+    raise WorldError(f"a map's seed is a whole number from 0 to {2**31 - 1}, not {seed!r}")
+
+
+def check_split(seed: int, split: str) -> None:
+    """Raise WorldError unless `seed` belongs to `split`, so that no map is both trained on and tested on."""
+    if split not in SPLITS:
+        raise WorldError(f"there is no split {split!r} (splits: {', '.join(SPLITS)})")
+    if split_of(seed) != split:
+        first, end = SPLITS[split]
+        raise WorldError(f"seed {seed} belongs to {split_of(seed)}: {split} takes {first} to {end - 1}")
+
+
+def _part(name: str, part: str) -> Callable[..., Any]:
+    definitions.load(name)  # refuses an unknown name
+    module: ModuleType = importlib.import_module(f"worlds.{name}")
+    found = getattr(module, part, None)
+    if found is None:
+        raise WorldError(f"world {name!r} has no {part}: it cannot be recorded")
+    return found

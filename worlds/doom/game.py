@@ -1,0 +1,170 @@
+"""The real game as a Gymnasium environment: exact frames, two tics each, with the player's pose."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from engine import world as worlds_on_disk
+from engine.action import Action
+from engine.errors import SessionError, WorldError
+from worlds.doom.maps import FLAVOURS, MAP_NAME, DoomMap, generate
+from worlds.spaces import action_space, observation_space
+
+TICS_PER_FRAME = 2
+CROP = slice(4, 196)  # rows of the game's 320x200 picture; it has no 320x192 mode
+SETTLING_TICS = 12  # the game ignores turning before
+NO_BOB = "+movebob 0 +stillbob 0"  # so that a pose has one picture, walking or standing
+
+
+class DoomEnv(gymnasium.Env):
+    """ViZDoom on a generated map, or on a map of a WAD file.
+
+    Observations: RGB uint8 [192, 320, 3]. Actions: an engine.Action, or {"keys", "mouse"} as in the
+    action space. info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
+    Rewards are 0. An episode is terminated when the player dies or leaves the map.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 17.5}
+    render_mode = "rgb_array"
+
+    def __init__(
+        self, seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None
+    ) -> None:
+        self.world = worlds_on_disk.load("doom")
+        self.spec_of_actions = self.world.action_spec
+        self.action_space = action_space(self.spec_of_actions)
+        self.observation_space = observation_space(self.world)
+        self.flavour = flavour
+        self.map: DoomMap | None = None
+        self._frame: np.ndarray | None = None
+        self._game: Any = None
+        if flavour not in FLAVOURS:
+            raise WorldError(f"there is no flavour {flavour!r} (flavours: {', '.join(FLAVOURS)})")
+        self._folder = Path(tempfile.mkdtemp(prefix="doom-"))
+        try:
+            if wad is None and map is None:
+                self.map = generate(seed, flavour)
+                path = self._folder / "map.wad"
+                path.write_bytes(self.map.wad())
+                map = MAP_NAME
+            else:
+                path = _check_wad(wad)
+            self._start_game(path, map or MAP_NAME, seed)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_game(self, wad: Path | None, map_name: str, seed: int) -> None:
+        vizdoom = import_vizdoom()
+        game = vizdoom.DoomGame()
+        game.set_doom_config_path(str(self._folder / "game.ini"))
+        game.set_doom_game_path(str(Path(vizdoom.__file__).parent / "freedoom2.wad"))
+        if wad is not None:
+            game.set_doom_scenario_path(str(wad))
+        game.set_doom_map(map_name)
+        game.set_screen_resolution(vizdoom.ScreenResolution.RES_320X200)
+        game.set_screen_format(vizdoom.ScreenFormat.RGB24)
+        for setting in ("hud", "minimal_hud", "crosshair", "messages", "corpses", "screen_flashes", "decals", "particles"):
+            getattr(game, f"set_render_{setting}")(self.flavour == "monsters" and setting == "corpses")
+        game.set_render_weapon(self.flavour == "monsters")
+        game.set_window_visible(False)
+        game.set_sound_enabled(False)
+        buttons = [key.button for key in self.world.keys] + [axis.button for axis in self.world.mouse.values()]
+        game.set_available_buttons([getattr(vizdoom.Button, name) for name in buttons])
+        game.set_available_game_variables(
+            [getattr(vizdoom.GameVariable, f"CAMERA_{name}") for name in ("POSITION_X", "POSITION_Y", "POSITION_Z", "ANGLE")]
+        )
+        game.set_mode(vizdoom.Mode.PLAYER)
+        game.set_episode_timeout(0)
+        game.set_episode_start_time(SETTLING_TICS)
+        game.set_seed(seed % 2**31)
+        game.add_game_args(NO_BOB + ("" if self.flavour == "monsters" else " +nomonsters 1"))
+        try:
+            game.init()
+        except (vizdoom.ViZDoomErrorException, vizdoom.FileDoesNotExistException, vizdoom.ViZDoomUnexpectedExitException) as error:
+            raise WorldError(f"the game cannot start map {map_name!r} of {wad}: {' '.join(str(error).split())}") from error
+        self._game = game
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin the map anew; `seed` feeds the game's chance (monsters), not the map."""
+        super().reset(seed=seed)
+        game = self._open_game()
+        if seed is not None:
+            game.set_seed(seed % 2**31)
+        game.new_episode()
+        if self.flavour == "monsters":
+            game.send_game_command("god")
+        else:
+            game.send_game_command("take weapons")
+        return self._observe()
+
+    def step(self, action: Action | dict[str, Any]) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Hold the keys and turn by the mouse's degrees over one frame. Raises ActionError for an impossible action."""
+        game = self._open_game()
+        if self._frame is None:
+            raise SessionError("step comes after reset")
+        if not isinstance(action, Action):
+            action = self.spec_of_actions.from_space(action)
+        values = self.spec_of_actions.encode(action).astype(float).tolist()
+        keys = values[: len(self.world.keys)]
+        mouse = [degrees / TICS_PER_FRAME for degrees in values[len(keys) :]]
+        if not game.is_episode_finished():
+            game.make_action(keys + mouse, TICS_PER_FRAME)
+        if game.is_episode_finished():
+            return self._frame, 0.0, True, False, {"pose": self._pose}
+        frame, info = self._observe()
+        return frame, 0.0, False, False, info
+
+    def render(self) -> np.ndarray:  # type: ignore[override]
+        """The last frame."""
+        if self._frame is None:
+            raise SessionError("render comes after reset")
+        return self._frame
+
+    def close(self) -> None:
+        """End the game and remove its files. Closing twice does nothing."""
+        if self._game is not None:
+            self._game.close()
+            self._game = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _open_game(self) -> Any:
+        if self._game is None:
+            raise SessionError("this environment is closed: make a new one")
+        return self._game
+
+    def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
+        state = self._game.get_state()
+        self._frame = np.array(state.screen_buffer[CROP])  # the game writes its next picture into the same memory
+        self._pose = tuple(float(value) for value in state.game_variables)
+        return self._frame, {"pose": self._pose}
+
+
+def import_vizdoom() -> Any:
+    """The vizdoom package. Raises WorldError saying how to install it."""
+    try:
+        import vizdoom
+    except ImportError as error:
+        raise WorldError("the real Doom needs ViZDoom: pip install vizdoom==1.3.2") from error
+    return vizdoom
+
+
+def _check_wad(wad: str | Path | None) -> Path | None:
+    """The WAD's path, or None for the shipped Freedoom's own maps."""
+    if wad is None:
+        return None
+    path = Path(wad)
+    try:
+        with path.open("rb") as file:
+            kind = file.read(4)
+    except OSError as error:
+        raise WorldError(f"the WAD {path} cannot be read: {error.strerror}") from error
+    if kind not in (b"PWAD", b"IWAD"):
+        raise WorldError(f"{path} is not a WAD file: it begins with {kind!r}")
+    return path

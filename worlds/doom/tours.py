@@ -1,0 +1,261 @@
+"""Scripted players that move through a generated map as people do. They see the pose and the map's walkways, no pixels."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from engine.action import Action
+from engine.errors import WorldError
+from worlds.doom.steering import NEAR, Hands, Place, Pose, bearing, distance, wrap
+from worlds.doom.walkways import Walkways
+
+TOURS = ("homes", "explore", "revisit")
+GAPS = (16, 64, 256, 1024, 4096)
+STUCK_FRAMES = 16
+DOOR_REACH = 112.0  # begin to press `use` this near a door, map units
+
+
+class Player(Hands):
+    """Walks a map by its walkways. `act(pose)` gives the next action; `marks` says what the walk contained.
+
+    homes: a few favourite places, gone back and forth between, looking the same way each time;
+    explore: room after room; revisit: sees a place, stays away `gap` frames, comes back the same way
+    (marks: "gap", "visit_start", "visit_end", "return_start", "return_end", frame numbers).
+    """
+
+    def __init__(self, ways: Walkways, seed: int, tour: str = "homes", gap: int = 64) -> None:
+        super().__init__(random.Random(f"{tour}/{seed}"))
+        if tour not in TOURS:
+            raise WorldError(f"there is no tour {tour!r} (tours: {', '.join(TOURS)})")
+        if gap < 1:
+            raise WorldError(f"a revisit's gap is at least 1 frame, not {gap}")
+        self.ways = ways
+        self.gap = gap
+        self.marks: dict[str, Any] = {"tour": tour}
+        self.frame = 0
+        self.trail: list[Pose] = []
+        self._script = {"homes": self._homes, "explore": self._explore, "revisit": self._revisit}[tour]()
+
+    def act(self, pose: Pose) -> Action:
+        """The action that follows the frame seen from `pose`."""
+        self.pose = pose
+        self.trail.append(pose)
+        action = next(self._script)
+        self.frame += 1
+        return action
+
+    # Whole lives: endless.
+
+    def _homes(self) -> Iterator[Action]:
+        start = self.ways.nearest(*self.pose[:2])
+        reach = self.rng.choice((700.0, 1200.0, 2000.0, 1e9))
+        around = [n for n in range(len(self.ways.points)) if self.ways.neighbours[n] and self._between(start, n) < reach]
+        homes = [(node, self.rng.uniform(0, 360)) for node in self.rng.sample(around, min(len(around), self.rng.choice((2, 2, 3, 4))))]
+        while True:
+            node, heading = self.rng.choice(homes)
+            yield from self._go(node)
+            yield from self._look_about(heading)
+            if self.rng.random() < 0.25:
+                yield from self._out_and_back()
+            if self.rng.random() < 0.15:
+                yield from self._go(self._random_node())
+
+    def _explore(self) -> Iterator[Action]:
+        while True:
+            yield from self._go(self._random_node())
+            yield from self._aside()
+
+    def _revisit(self) -> Iterator[Action]:
+        for _ in range(self.rng.choice((0, 1))):
+            yield from self._go(self._near_node(200, 600))
+        while True:
+            in_place = self.gap < 48
+            yield from self._settle()
+            start = self.frame
+            yield from self._pan() if in_place else self._stroll()
+            trace = self.trail[start:]
+            end = self.frame
+            yield from self._stay_away(trace, end, in_place)
+            back = self.frame
+            yield from self.follow(trace)
+            if "return_start" not in self.marks:
+                self.marks |= {"gap": self.gap, "visit_start": start, "visit_end": end, "return_start": back, "return_end": self.frame}
+            yield from self._go(self._near_node(200, 900))
+
+    # Parts of a life.
+
+    def _settle(self) -> Iterator[Action]:
+        for _ in range(8):
+            yield Action((), (0.0, 0.0))
+
+    def _pan(self) -> Iterator[Action]:
+        """Look from one side to another on the spot."""
+        self.change_pace()
+        heading = self.pose[3]
+        side = self.rng.choice((-1, 1))
+        yield from self.face(heading + side * self.rng.uniform(30, 70))
+        yield from self.rest(self.rng.randrange(2, 12))
+        yield from self.face(heading + side * self.rng.uniform(-40, 10))
+        while len(self.trail) and self.frame < 40:
+            yield Action((), (0.0, 0.0))
+
+    def _stroll(self) -> Iterator[Action]:
+        """Walk about near here for at least 48 frames."""
+        begin = self.frame
+        while self.frame - begin < 48:
+            yield from self._go(self._near_node(96, 420), run=False)
+            if self.rng.random() < 0.4:
+                yield from self._glance()
+
+    def _stay_away(self, trace: list[Pose], since: int, in_place: bool) -> Iterator[Action]:
+        """Leave, and be back at the trace's first pose no sooner than `gap` frames after its last."""
+        home = trace[0]
+        if in_place:
+            away = self.pose[3] + self.rng.choice((-1, 1)) * self.rng.uniform(110, 180)
+            yield from self.face(away)
+            yield from self.rest(max(0, self.gap - 2 * (self.frame - since)))
+        else:
+            walked = 0.6 * self.gap * 14.0
+            yield from self._go(self._near_node(0.35 * walked, 0.5 * walked) if self.gap < 512 else self._random_node())
+            while self.frame - since + self._way_home(home) / 14.0 < self.gap:
+                left = (self.gap - (self.frame - since)) * 14.0 - self._way_home(home)
+                yield from self._go(self._near_node(96, max(200.0, min(left * 0.5, 2500.0))))
+                if self.rng.random() < 0.3:
+                    yield from self._aside()
+            yield from self._go(self.ways.nearest(*home[:2]))
+            yield from self._reach(home[:2], None, False, near=16.0)
+        while self.frame - since < self.gap - 8:
+            yield Action((), (self.turn(self.pose[3] + 8.0), 0.0))
+        yield from self.face(home[3], within=3.0)
+
+    def _look_about(self, heading: float) -> Iterator[Action]:
+        """Face a home's heading, and look to both sides of it."""
+        self.change_pace()
+        yield from self.face(heading)
+        yield from self.rest(self.rng.choice((0, 3, 8, 20)))
+        for _ in range(self.rng.choice((0, 1, 2))):
+            yield from self.face(heading + self.rng.choice((-90, -45, 45, 90, 180)))
+            yield from self.rest(self.rng.choice((0, 4, 10)))
+            yield from self.face(heading)
+
+    def _out_and_back(self) -> Iterator[Action]:
+        """Walk somewhere and come back over the same poses, backwards or face about."""
+        begin = self.frame
+        yield from self._go(self._near_node(150, 800))
+        trace = self.trail[begin:][::-1]
+        if len(trace) < 4:
+            return
+        if self.rng.random() < 0.5:
+            trace = [(x, y, z, angle + 180.0) for x, y, z, angle in trace]
+            yield from self.face(trace[0][3])
+        yield from self.follow(trace)
+
+    def _aside(self) -> Iterator[Action]:
+        """Something that people do between two ways."""
+        self.change_pace()
+        deeds: list[tuple[Callable[[], Iterator[Action]], float]] = [
+            (self._glance, 0.3), (self._whirl, 0.12), (self._bump, 0.12), (self._pause, 0.16), (self._sidestep, 0.12), (self._nothing, 0.3),
+        ]  # fmt: skip
+        yield from self.rng.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])[0]()
+
+    def _glance(self) -> Iterator[Action]:
+        """Turn away and back to the same heading."""
+        heading = self.pose[3]
+        yield from self.face(heading + self.rng.choice((-1, 1)) * self.rng.uniform(40, 180))
+        yield from self.rest(self.rng.choice((0, 2, 6, 15)))
+        yield from self.face(heading)
+
+    def _whirl(self) -> Iterator[Action]:
+        yield from self.spin(self.rng.choice((-1, 1)) * self.rng.choice((180, 360, 360, 720)), self.rng.uniform(4, 18))
+
+    def _bump(self) -> Iterator[Action]:
+        heading = self.pose[3] + self.rng.uniform(-60, 60)
+        yield from self.push(("forward",), self.rng.randrange(10, 40), heading)
+        yield from self.push(("back",), self.rng.randrange(4, 12), heading)
+
+    def _pause(self) -> Iterator[Action]:
+        yield from self.rest(self.rng.randrange(5, 40))
+
+    def _sidestep(self) -> Iterator[Action]:
+        key = self.rng.choice(("left", "right"))
+        other = "right" if key == "left" else "left"
+        frames = self.rng.randrange(5, 16)
+        heading = self.pose[3]
+        yield from self.push((key,), frames, heading)
+        yield from self.push((other,), frames, heading)
+
+    def _nothing(self) -> Iterator[Action]:
+        yield from ()
+
+    # Walking.
+
+    def _go(self, goal: int, run: bool | None = None) -> Iterator[Action]:
+        """Walk to a node by the shortest way, in one of several styles of looking."""
+        self.change_pace()
+        run = self.rng.random() < self.habits.haste if run is None else run
+        style = self.rng.choices((None, "sway", "aside", "back"), (0.6, 0.2, 0.15, 0.05))[0]
+        start = self.ways.nearest(*self.pose[:2])
+        way = self.ways.path(start, goal)
+        if len(way) > 1 and distance(self.pose, self.ways.points[way[0]]) < 64.0:
+            way = way[1:]
+        for node in way:
+            arrived = yield from self._reach(self.ways.points[node], style, run)
+            if not arrived:
+                return
+            if self.rng.random() < 0.06:
+                yield from self._look_back(self.ways.points[node])
+
+    def _reach(self, place: Place, style: str | None, run: bool, near: float = NEAR) -> Iterator[Action]:
+        """Walk straight to a place; False if something is in the way."""
+        best, since = math.inf, 0
+        offset = self.rng.choice((-1, 1)) * self.rng.uniform(25, 80)
+        phase, tempo = self.rng.uniform(0, 6.28), self.rng.uniform(0.05, 0.2)
+        while True:
+            left = distance(self.pose, place)
+            if left < near:
+                return True
+            if left < best - 1.0:
+                best, since = left, 0
+            since += 1
+            if since > STUCK_FRAMES:
+                yield from self.push((self.rng.choice(("back", "left", "right")),), self.rng.randrange(5, 12), self.pose[3])
+                return False
+            heading = bearing(self.pose, place)
+            if style == "sway":
+                heading += 0.6 * offset * math.sin(phase + tempo * self.frame)
+            elif style == "aside":
+                heading += offset
+            elif style == "back":
+                heading += 180.0
+            yaw = self.turn(heading)
+            lost = style is None and abs(wrap(heading - self.pose[3])) > 70.0
+            keys = () if lost and left < 96.0 else self.keys_toward(place, run)
+            if any(distance(self.pose, door) < DOOR_REACH for door in self.ways.doors) and self.rng.random() < 0.3:
+                keys = (*keys, "use")
+            yield Action(keys, (yaw, 0.0))
+
+    def _look_back(self, place: Place) -> Iterator[Action]:
+        """Look over the shoulder for a moment, standing."""
+        heading = self.pose[3]
+        yield from self.face(heading + 180.0, within=20.0)
+        yield from self.rest(self.rng.choice((0, 3, 8)))
+        yield from self.face(heading if self.rng.random() < 0.5 else bearing(self.pose, place), within=20.0)
+
+    def _random_node(self) -> int:
+        return self.rng.choice(self.rng.choice(self.ways.rooms))
+
+    def _near_node(self, least: float, most: float) -> int:
+        """A node so far from here, as the crow flies; any if there is none."""
+        fit = [n for nodes in self.ways.rooms for n in nodes if least <= distance(self.pose, self.ways.points[n]) <= most]
+        return self.rng.choice(fit) if fit else self._random_node()
+
+    def _between(self, one: int, two: int) -> float:
+        return math.dist(self.ways.points[one], self.ways.points[two])
+
+    def _way_home(self, home: Pose) -> float:
+        """Length of the walk from here to a pose."""
+        way = self.ways.path(self.ways.nearest(*self.pose[:2]), self.ways.nearest(*home[:2]))
+        return sum(self._between(one, two) for one, two in zip(way, way[1:], strict=False))

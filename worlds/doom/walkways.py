@@ -1,0 +1,170 @@
+"""Where a player can walk: points in every room and the straight ways between them that touch nothing."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from worlds.doom import themes
+from worlds.doom.layout import Link, Plan, Room, depth_of
+from worlds.doom.udmf import MapBuilder
+
+CLEARANCE = 25.0  # map units that a walking player's centre keeps from walls; the player's own radius is 16
+APPROACH = 40  # how far inside a room its opening's point lies
+
+
+@dataclass
+class Walkways:
+    """A graph to walk by.
+
+    points: (x, y) of each node; rooms: node numbers of each room; neighbours: node -> {node: length};
+    room_of: node -> room; doors: pairs of nodes between which a closed door stands, and its middle.
+    """
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+    rooms: list[list[int]] = field(default_factory=list)
+    neighbours: list[dict[int, float]] = field(default_factory=list)
+    room_of: list[int] = field(default_factory=list)
+    doors: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, room: int, point: tuple[float, float]) -> int:
+        self.points.append(point)
+        self.neighbours.append({})
+        self.room_of.append(room)
+        self.rooms[room].append(len(self.points) - 1)
+        return len(self.points) - 1
+
+    def join(self, one: int, two: int) -> None:
+        length = math.dist(self.points[one], self.points[two])
+        self.neighbours[one][two] = self.neighbours[two][one] = length
+
+    def nearest(self, x: float, y: float) -> int:
+        """The node nearest to a place."""
+        return min(range(len(self.points)), key=lambda node: (self.points[node][0] - x) ** 2 + (self.points[node][1] - y) ** 2)
+
+    def path(self, start: int, goal: int) -> list[int]:
+        """Nodes of a shortest way from start to goal, both included."""
+        best = {start: 0.0}
+        came: dict[int, int] = {}
+        queue = [(0.0, start)]
+        while queue:
+            length, node = heapq.heappop(queue)
+            if node == goal:
+                break
+            if length > best[node]:
+                continue
+            for other, step in self.neighbours[node].items():
+                if length + step < best.get(other, math.inf):
+                    best[other] = length + step
+                    came[other] = node
+                    heapq.heappush(queue, (length + step, other))
+        way = [goal]
+        while way[-1] != start:
+            way.append(came[way[-1]])
+        return way[::-1]
+
+    def reachable(self, start: int) -> set[int]:
+        seen, queue = {start}, [start]
+        while queue:
+            for other in self.neighbours[queue.pop()]:
+                if other not in seen:
+                    seen.add(other)
+                    queue.append(other)
+        return seen
+
+
+def build_walkways(plan: Plan, builder: MapBuilder) -> Walkways | None:
+    """The walkways of a map; None if some opening or room cannot be reached. Points out of reach are left out."""
+    ways = Walkways(rooms=[[] for _ in plan.rooms])
+    walls = _obstacles(builder)
+    ends = [_link_nodes(ways, plan, link) for link in plan.links if link.kind != "window"]
+    for room in plan.rooms:
+        near = _near(walls, room.box)
+        for point in _spots(plan, room):
+            if _clear(point, point, near):
+                ways.add(room.index, point)
+        nodes = ways.rooms[room.index]
+        for i, one in enumerate(nodes):
+            for two in nodes[:i]:
+                if _clear(ways.points[one], ways.points[two], near):
+                    ways.join(one, two)
+    for one, two in ends:
+        ways.join(one, two)
+    if not ends:
+        return None
+    reached = ways.reachable(ends[0][0])
+    if not all(node in reached for pair in ends for node in pair):
+        return None
+    ways.rooms = [[node for node in nodes if node in reached] for nodes in ways.rooms]
+    return ways if all(ways.rooms) else None
+
+
+def _obstacles(builder: MapBuilder) -> np.ndarray:
+    """float [n, 4] segments x0, y0, x1, y1 that stop a player: walls, high steps, and crosses for solid things."""
+    segments = [(*start, *end) for start, end in builder.barriers()]
+    for thing in builder.things:
+        if thing.type in themes.SOLID:
+            r = themes.PROP_RADIUS.get(thing.type, themes.DEFAULT_PROP_RADIUS)
+            segments += [(thing.x - r, thing.y - r, thing.x + r, thing.y + r), (thing.x - r, thing.y + r, thing.x + r, thing.y - r)]
+    return np.array(segments, dtype=np.float64)
+
+
+def _near(walls: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    x = np.sort(walls[:, 0::2], axis=1)
+    y = np.sort(walls[:, 1::2], axis=1)
+    reach = 64
+    keep = (x[:, 1] > box[0] - reach) & (x[:, 0] < box[2] + reach) & (y[:, 1] > box[1] - reach) & (y[:, 0] < box[3] + reach)
+    return walls[keep]
+
+
+def _link_nodes(ways: Walkways, plan: Plan, link: Link) -> tuple[int, int]:
+    """Two nodes, one in each room in front of the opening."""
+    begin, end = depth_of(plan, link)
+    before, after = begin - APPROACH, end + APPROACH
+    spots = ((before, link.middle), (after, link.middle))
+    if link.axis == "y":
+        spots = ((link.middle, before), (link.middle, after))
+    if link.kind == "door":
+        ways.doors.append(((spots[0][0] + spots[1][0]) / 2, (spots[0][1] + spots[1][1]) / 2))
+    return ways.add(link.one, spots[0]), ways.add(link.two, spots[1])
+
+
+def _spots(plan: Plan, room: Room) -> list[tuple[float, float]]:
+    """Places worth standing at: each cell's middle and four places around it."""
+    found = []
+    for column, row in room.cells:
+        x0, x1 = max(plan.edges_x[column], room.box[0]), min(plan.edges_x[column + 1], room.box[2])
+        y0, y1 = max(plan.edges_y[row], room.box[1]), min(plan.edges_y[row + 1], room.box[3])
+        x, y, dx, dy = (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) * 0.3, (y1 - y0) * 0.3
+        found += [(x, y), *((x + i * dx, y + j * dy) for i in (-1, 1) for j in (-1, 1))]
+        found += [(x + dx, y), (x - dx, y), (x, y + dy), (x, y - dy)]
+    return found
+
+
+def _clear(one: tuple[float, float], two: tuple[float, float], walls: np.ndarray) -> bool:
+    """Whether the segment one-two keeps its clearance from every wall."""
+    a, b = np.array(one), np.array(two)
+    p, q = walls[:, :2], walls[:, 2:]
+    if (_distance(a, p, q) < CLEARANCE).any() or (_distance(b, p, q) < CLEARANCE).any():
+        return False
+    if one == two:
+        return True
+    if (_distance(p, a, b) < CLEARANCE).any() or (_distance(q, a, b) < CLEARANCE).any():
+        return False
+    crosses = (_turn(a, b, p) * _turn(a, b, q) < 0) & (_turn(p, q, a) * _turn(p, q, b) < 0)
+    return not crosses.any()
+
+
+def _distance(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Distances of points from segments; broadcasts [.., 2]."""
+    along = end - start
+    t = np.clip(((point - start) * along).sum(-1) / (along * along).sum(-1), 0.0, 1.0)
+    return np.hypot(*np.moveaxis(point - start - t[..., None] * along, -1, 0))
+
+
+def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Positive where a, b, c turn left."""
+    return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
