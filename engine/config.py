@@ -29,21 +29,14 @@ def load(schema: type[T], files: Sequence[Path | str] = (), overrides: Sequence[
     one), a value of the wrong type, or a required value left out. A ValueError that the schema's
     own `__post_init__` raises becomes a ConfigError of the same text.
     """
-    merged = OmegaConf.structured(schema)
     layers = [(f"{path}: ", _read_yaml(path)) for path in files]
     layers += [(f"{word!r}: ", _read_override(word)) for word in overrides]
-    for source, tree in layers:
-        _check_shape(schema, tree, source)
-        try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(tree))
-        except (OmegaConfBaseException, TypeError) as error:
-            raise ConfigError(source + _explain(error)) from error
-    try:
-        return typing.cast(T, OmegaConf.to_object(merged))
-    except MissingMandatoryValue as error:
-        raise ConfigError(f"setting {str(error.full_key or error.key)!r} must be given: it has no default") from error
-    except (OmegaConfBaseException, ValueError) as error:
-        raise ConfigError(_explain(error)) from error
+    return _merge(schema, layers)
+
+
+def from_dict(schema: type[T], values: dict[str, Any]) -> T:
+    """A `schema` dataclass from plain dicts and lists, as `to_dict` gives them. Raises ConfigError as `load` does."""
+    return _merge(schema, [("", values)])
 
 
 def from_command_line(
@@ -84,6 +77,23 @@ def to_yaml(settings: Any) -> str:
 def to_dict(settings: Any) -> dict[str, Any]:
     """The settings as plain dicts, lists and scalars."""
     return dataclasses.asdict(settings)
+
+
+def _merge(schema: type[T], layers: Sequence[tuple[str, dict[Any, Any]]]) -> T:
+    """The defaults with each tree of plain values on top; each comes with what an error about it begins with."""
+    merged = OmegaConf.structured(schema)
+    for source, tree in layers:
+        _check_shape(schema, tree, source)
+        try:
+            merged = OmegaConf.merge(merged, OmegaConf.create(tree))
+        except (OmegaConfBaseException, TypeError) as error:
+            raise ConfigError(source + _explain(error)) from error
+    try:
+        return typing.cast(T, OmegaConf.to_object(merged))
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"setting {str(error.full_key or error.key)!r} must be given: it has no default") from error
+    except (OmegaConfBaseException, ValueError) as error:
+        raise ConfigError(_explain(error)) from error
 
 
 def _read_yaml(path: Path | str) -> dict[Any, Any]:
@@ -130,7 +140,7 @@ def _problems(hint: Any, value: Any, prefix: str, leaves: list[str]) -> Iterator
     elif dataclasses.is_dataclass(hint):
         yield from _group_problems(typing.cast(type, hint), value, prefix, leaves)
     elif origin in (list, tuple):
-        if not isinstance(value, list):
+        if not isinstance(value, (list, tuple)):
             yield f"setting {prefix!r} is a list, written [a, b], not {value!r}"
             return
         if origin is tuple and arguments[-1] is not ... and len(value) != len(arguments):

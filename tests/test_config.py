@@ -190,6 +190,13 @@ def test_settings_survive_yaml(tmp_path):
     assert config.load(Run, [write(tmp_path, config.to_yaml(settings))]) == settings
 
 
+def test_settings_survive_plain_dicts():
+    settings = Run(frames=7, optimizer=Optimizer(0.5), layers=[Layer(5, ["a"])], table={"x": Layer(2)})
+    assert config.from_dict(Run, config.to_dict(settings)) == settings
+    with pytest.raises(ConfigError, match=re.escape("unknown setting 'optimizer.lrr'; did you mean 'optimizer.lr'?")):
+        config.from_dict(Run, {"optimizer": {"lrr": 1}})
+
+
 def test_to_dict_is_plain():
     plain = config.to_dict(Run(layers=[Layer(1)]))
     assert plain["optimizer"] == {"lr": 1e-3, "betas": (0.9, 0.95)}
