@@ -73,16 +73,19 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in WORLDS.glob("*/world.yaml"))
 
 
-def load(name: str) -> World:
-    """Read the world called `name`.
+def load(name: str | Path) -> World:
+    """Read the world called `name`, or the one defined in the folder of that path.
 
     Raises WorldError naming the nearest world if there is none, or saying what is wrong with its definition.
     """
-    if name not in names():
-        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise WorldError(f"there is no world {name!r}{hint} (worlds here: {', '.join(names())})")
-    return read(WORLDS / name / "world.yaml")
+    if name in names():
+        return read(WORLDS / name / "world.yaml")
+    folder = Path(str(name))
+    if str(name) and (folder / "world.yaml").is_file():
+        return read(folder / "world.yaml")
+    near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise WorldError(f"there is no world {str(name)!r}{hint} (worlds here: {', '.join(names())})")
 
 
 def read(path: Path) -> World:

@@ -56,14 +56,20 @@ def test_a_definition_gives_the_action_spec_with_yaw_first(tmp_path):
     assert toy.camera == world.Camera()
 
 
+def test_a_world_may_lie_in_any_folder(tmp_path):
+    toy = read(tmp_path)
+    assert world.load(tmp_path) == toy
+    assert world.load(str(tmp_path)) == toy
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("dooom", "there is no world 'dooom'; did you mean 'doom'?"),
         ("zzz", "there is no world 'zzz' (worlds here: "),
         ("", "there is no world ''"),
-        ("../worlds/doom", "there is no world '../worlds/doom'"),
-        (None, "there is no world None"),
+        ("no/such/folder", "there is no world 'no/such/folder'"),
+        (None, "there is no world 'None'"),
     ],
 )
 def test_an_unknown_world_is_answered_with_the_nearest(name, says):
