@@ -46,18 +46,24 @@ VIDEO: dict[str, Any] = {
 logger = logging.getLogger(__name__)
 
 
-def free_folder(root: Path | str) -> Path:
-    """`root` if it is missing or empty, else its first free numbered subfolder: root/0002, root/0003, ..."""
+def new_folder(root: Path | str) -> Path:
+    """Make and return an empty folder to record to: `root`, or its first free subfolder root/0002, root/0003, ...
+
+    Raises RecordingError if it cannot be made or written.
+    """
     root = Path(root)
     try:
-        if not root.exists() or not any(root.iterdir()):
-            return root
-        number = 2
-        while (root / f"{number:04d}").exists():
+        root.mkdir(parents=True, exist_ok=True)
+        folder, number = root, 2
+        while any(folder.iterdir()):
+            folder = root / f"{number:04d}"
+            folder.mkdir(exist_ok=True)
             number += 1
     except OSError as error:
         raise RecordingError(f"cannot record to {root}: {error.strerror or error}; choose another folder") from error
-    return root / f"{number:04d}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RecordingError(f"cannot record to {folder}: it may not be written; choose another folder")
+    return folder
 
 
 def digest(frame: np.ndarray) -> str:
@@ -150,8 +156,8 @@ class Recorder:
         except OSError as error:
             sentence = f"cannot record to {self.path}: {error.strerror or error}; choose another folder"
             raise RecordingError(sentence) from error
-        size = world.frame.width, world.frame.height
-        self._video = imageio_ffmpeg.write_frames(str(self.path / "video.mp4"), size, **VIDEO, fps=world.rate)
+        size, options = (world.frame.width, world.frame.height), {**VIDEO, "fps": world.rate}
+        self._video = imageio_ffmpeg.write_frames(str(self.path / "video.mp4"), size, **options)
         try:
             self._video.send(None)
         except (OSError, RuntimeError) as error:

@@ -67,12 +67,12 @@ class Layer(nn.Module):
     def _attention(self, x: Tensor, place: Place, context: Context | None) -> Tensor:
         batch, frames, tokens, dim = x.shape
         qkv = self.qkv(x).view(batch, frames * tokens, 3, self.heads, HEAD_DIM).permute(2, 0, 3, 1, 4)
-        query = move_query(rms(qkv[0]), place)
-        key, value = move(rms(qkv[1]), place), move(qkv[2], place)
+        query = move_query(rms(qkv[0]), place).to(qkv.dtype)
+        key, value = move(rms(qkv[1]), place).to(qkv.dtype), move(qkv[2], place).to(qkv.dtype)
         mask = None
         if context is not None:
             key, value, mask = context.join(self.index, key, value)
-        out = move_back(attend(query, key, value, mask), place)  # type: ignore[arg-type]
+        out = move_back(attend(query, key, value, mask), place).to(qkv.dtype)  # type: ignore[arg-type]
         return self.out(out.transpose(1, 2).reshape(batch, frames, tokens, dim))
 
     def read_context(self, tokens: Tensor, place: Place, dated: bool) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ class Layer(nn.Module):
         key, value = rms(kv[0]), kv[1]
         if not dated:
             key, value = timeless(key), timeless(value)
-        return move(key, place), move(value, place)
+        return move(key, place).to(kv.dtype), move(value, place).to(kv.dtype)
 
 
 class Patches(nn.Module):

@@ -24,18 +24,16 @@ class WorldModel(nn.Module):
         self.encoder = FrameEncoder(settings)
         self.memory = MemoryModel(settings)
         self.generator = Generator(settings)
-        self.no_frame = nn.Parameter(0.02 * torch.randn(settings.frame_tokens, settings.dim))
-        self.no_entry = nn.Parameter(0.02 * torch.randn(settings.frame_tokens, settings.dim))
         scale = settings.action_scale or [1.0] * settings.action_size
         self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.no_frame.dtype
+        return self.generator.no_action.dtype
 
     @property
     def device(self) -> torch.device:
-        return self.no_frame.device
+        return self.generator.no_action.device
 
     def scale_action(self, action: Tensor) -> Tensor:
         """Encoded actions [.., size] -> numbers of magnitude at most 1."""

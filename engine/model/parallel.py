@@ -1,7 +1,8 @@
 """The generator over a whole chunk of frames at once, for training: equal to the rollout, frame by frame.
 
 Keys of a chunk lie in this order: memory slots, then the clean frames (those before the chunk and
-all but its last), then the noisy frames themselves.
+all but its last), then the noisy frames themselves. An empty slot or a hidden frame is tokens of
+zeros, which become keys and values of zeros wherever they are.
 """
 
 from __future__ import annotations
@@ -123,11 +124,10 @@ def predict_chunk(
     moved = motions(chunk.before, chunk.poses).to(shown.dtype)
     clean = model.encode_frames(shown[:, :-1], chunk.actions[:, :-1], moved[:, :-1])
     if drop is not None:
-        clean = torch.where(drop[:, :-1, None, None], model.no_frame.to(clean.dtype), clean)
+        clean = clean * ~drop[:, :-1, None, None]
     block_tokens, entries, entry_poses = memory_entries(model, chunk)
     memory = block_tokens[:, :, -1] if plain else model.memory.read(entries)
-    memory = torch.where(chunk.filled[..., None, None], memory, model.no_entry.to(memory.dtype))
-    entry_poses = torch.where(chunk.filled[..., None], entry_poses, torch.zeros_like(entry_poses))
+    memory = memory * chunk.filled[..., None, None]
 
     batch, total = chunk.actions.shape[:2]
     time = torch.arange(total, device=noisy.device).expand(batch, total)

@@ -37,7 +37,8 @@ class Rollout:
         self.banks = [MemoryBank(settings, self.device) for _ in range(batch)]
         self.num_frames = 0
         window = settings.recent_frames
-        self.recent_tokens = model.no_frame.detach().expand(batch, window, -1, -1).clone()
+        shape = (batch, window, settings.frame_tokens, settings.dim)
+        self.recent_tokens = torch.zeros(shape, dtype=model.dtype, device=self.device)
         self.recent_poses = torch.zeros(batch, window, 3, device=self.device)
         self.plain_tokens: list[Tensor] = []
         self.pose = torch.zeros(batch, 3, device=self.device)
@@ -54,7 +55,6 @@ class Rollout:
         self.pose = frame_poses[:, 0].float()
         self.anchor = self.pose[:, :2].clone()
         self.recent_poses[:] = self.pose.unsqueeze(1)
-        self._write_empty()
         for index in range(latents.shape[1]):
             self.observe(latents[:, index], actions[:, index], frame_poses[:, index])
 
@@ -125,7 +125,7 @@ class Rollout:
     def _show(self, slot: int) -> None:
         """Write what `slot` holds in each session into the cache."""
         held = [slots[slot] for slots in self.slots]
-        tokens = self.model.no_entry.detach().expand(self.batch, -1, -1).clone()
+        tokens = torch.zeros_like(self.recent_tokens[:, 0])
         where = torch.zeros(self.batch, 1, 3, device=self.device)
         for row, (bank, index) in enumerate(zip(self.banks, held, strict=True)):
             if index < 0:
@@ -137,16 +137,6 @@ class Rollout:
                 picked = torch.tensor([index], device=self.device)
                 tokens[row] = self.model.memory.read(bank.read(picked, self.model.dtype))[0]
         self.cache.write_memory(slot, tokens.unsqueeze(1), where)
-
-    def _write_empty(self) -> None:
-        """Fill every slot of the cache with what stands for nothing."""
-        window = self.model.settings.recent_frames
-        here = poses.relative_to(self.pose.unsqueeze(1), self.anchor)
-        for ring in range(window):
-            missing = torch.full((self.batch, 1), ring - window, device=self.device)
-            self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], missing, here)
-        for slot in range(self.model.settings.memory_entries):
-            self._show(slot)
 
     def _follow(self, pose: Tensor) -> None:
         """Measure positions from the camera again once it has gone far: products of large numbers lose digits."""

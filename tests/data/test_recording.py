@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.data import recording
-from engine.data.recording import Recorder, digest, find_recordings, free_folder, open_recording
+from engine.data.recording import Recorder, digest, find_recordings, new_folder, open_recording
 from engine.errors import FrameError, RecordingError
 from engine.world import FrameSize, Key, MouseAxis, World
 
@@ -171,17 +171,17 @@ def test_an_unwritable_folder_is_refused_at_once(tmp_path):
     with pytest.raises(RecordingError, match="cannot record to"):
         Recorder(tmp_path / "file" / "r", WORLD, seed=0, start=0, checkpoint_hash="")
     with pytest.raises(RecordingError, match="cannot record to"):
-        free_folder(tmp_path / "file")
+        new_folder(tmp_path / "file")
 
 
 def test_a_recording_is_never_written_over(tmp_path):
     record(tmp_path / "r", 2)
     with pytest.raises(RecordingError, match="not empty"):
         Recorder(tmp_path / "r", WORLD, seed=0, start=0, checkpoint_hash="")
-    assert free_folder(tmp_path / "new") == tmp_path / "new"
-    assert free_folder(tmp_path / "r") == tmp_path / "r" / "0002"
+    assert new_folder(tmp_path / "new") == tmp_path / "new"
+    assert new_folder(tmp_path / "r") == new_folder(tmp_path / "r") == tmp_path / "r" / "0002"
     record(tmp_path / "r" / "0002", 2)
-    assert free_folder(tmp_path / "r") == tmp_path / "r" / "0003"
+    assert new_folder(tmp_path / "r") == tmp_path / "r" / "0003"
     assert find_recordings(tmp_path) == [tmp_path / "r", tmp_path / "r" / "0002"]
 
 

@@ -1,0 +1,94 @@
+"""Training chunks: a stretch of frames, its recent past, and the memory a player would hold at that moment."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.data.stores import LatentStore
+from engine.model.memory_bank import choose
+from engine.model.parallel import Chunk
+from engine.model.pose import relative_to
+from engine.model.settings import ModelSettings
+
+
+class ChunkSampler:
+    """Draws chunks from a store. Every draw depends on the generator given to it alone."""
+
+    def __init__(self, store: LatentStore, settings: ModelSettings, frames: int) -> None:
+        self.store, self.settings, self.frames = store, settings, frames
+        self.device = store.latents.device
+        length = store.latents.shape[1]
+        self.first, self.last = settings.recent_frames + 1, length - frames
+        if self.last < self.first:
+            raise ValueError(f"episodes of {length} frames are too short for chunks of {frames}")
+
+    def draw(
+        self, batch: int, random: torch.Generator, old_only: float = 0.0, no_memory: float = 0.0, jitter: float = 0.0
+    ) -> Chunk:
+        """A batch of chunks at random moments.
+
+        old_only: share whose memory ends a random gap before the chunk. no_memory: share without
+        memory. jitter: largest standard deviation of the entries' positions, in pose units.
+        """
+        rand = self._rand(random)
+        episode = (rand(batch) * len(self.store)).long()
+        start = self.first + (rand(batch) * (self.last - self.first + 1)).long()
+        room = (start - self.settings.recent_frames).float()
+        begin = torch.where(rand(batch) < 0.5, torch.zeros_like(start), (rand(batch) * room).long())
+        gap = torch.exp(rand(batch) * 3.5 + 2.8).long()  # 16 to 544 frames
+        gap = torch.where(rand(batch) < old_only, gap, torch.zeros_like(gap))
+        hide = rand(batch) < no_memory
+        drop = rand(batch, self.store.latents.shape[1] // self.settings.block_frames) < 0.1
+        chunk = self.at(episode, start, begin, gap, hide, drop)
+        if jitter:
+            sigma = (rand(batch, 1, 1, 1) * jitter).expand_as(chunk.block_poses[..., :1, :2])
+            shift = torch.randn(sigma.shape, generator=random, device=self.device) * sigma
+            chunk.block_poses[..., :2] += shift
+            chunk.block_before[..., :2] += shift.squeeze(2)
+        return chunk
+
+    def at(
+        self, episode: Tensor, start: Tensor, begin: Tensor, gap: Tensor, hide: Tensor, drop: Tensor | None = None
+    ) -> Chunk:
+        """Chunks predicted from frame `start` [B] of `episode` [B], of sessions that began at frame `begin` [B].
+
+        Memory holds the blocks that ended `gap` [B] frames before the chunk; none where `hide` [B].
+        """
+        settings, store = self.settings, self.store
+        window, block = settings.recent_frames, settings.block_frames
+        rows = episode.unsqueeze(1)
+        span = torch.arange(-window, self.frames, device=self.device)
+        index = start.unsqueeze(1) + span
+        track = store.poses[rows, index]
+        anchor = store.poses[episode, start - 1, :2]
+
+        ends = torch.arange(store.latents.shape[1] // block, device=self.device) * block + block - 1 + begin.unsqueeze(1)
+        valid = (ends < (start - gap).unsqueeze(1)) & ~hide.unsqueeze(1)
+        if drop is not None:
+            valid &= ~drop
+        ends = ends.clamp(max=store.latents.shape[1] - 1)
+        seen = store.poses[rows, ends]
+        views = torch.stack([track[:, window + offset] for offset in (0, self.frames // 2, self.frames - 1)], dim=1)
+        picked, filled = choose(seen, valid, views, settings.memory_entries - 1, settings.fov)
+        sink = torch.zeros_like(picked[:, :1])
+        filled = torch.cat([valid[:, :1], filled & (picked != 0)], dim=1)
+        picked = torch.cat([sink, picked], dim=1)
+        last = ends.gather(1, picked)
+        frames = last.unsqueeze(-1) + torch.arange(1 - block, 1, device=self.device)
+        deep = rows.unsqueeze(1)
+        before = (frames[..., 0] - 1).clamp(min=0)
+        return Chunk(
+            latents=store.latents[rows, index],
+            actions=store.actions[rows, index],
+            poses=relative_to(track, anchor),
+            before=relative_to(store.poses[episode, index[:, 0] - 1].unsqueeze(1), anchor).squeeze(1),
+            block_latents=store.latents[deep, frames],
+            block_actions=store.actions[deep, frames],
+            block_poses=relative_to(store.poses[deep, frames].flatten(1, 2), anchor).unflatten(1, frames.shape[1:]),
+            block_before=relative_to(store.poses[rows, before], anchor),
+            filled=filled,
+        )
+
+    def _rand(self, random: torch.Generator):  # noqa: ANN202
+        return lambda *shape: torch.rand(*shape, generator=random, device=self.device)

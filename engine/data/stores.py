@@ -1,0 +1,99 @@
+"""Footage held on the training device: raw frames for the codec, latents for the generator."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.data.episode import Episode, find_episodes, open_episode
+from engine.errors import RecordingError
+from engine.model import pose as poses
+from engine.model.codec import Codec, to_unit
+
+log = logging.getLogger(__name__)
+
+
+class FrameStore:
+    """Frames drawn evenly from episodes, as uint8 (palette indices where the game has a palette)."""
+
+    def __init__(self, root: Path | str, num_frames: int, device: torch.device) -> None:
+        paths = find_episodes(root)
+        if not paths:
+            raise RecordingError(f"there is no footage in {root}: record some with python -m engine.data.footage")
+        share = -(-num_frames // len(paths))
+        frames, palette = [], None
+        for path in paths:
+            episode = open_episode(path)
+            stride = max(1, len(episode) // share)
+            frames.append(torch.from_numpy(np.array(episode.stored[::stride][:share])))
+            palette = episode.palette if episode.palette is not None else palette
+        self.frames = torch.cat(frames)[:num_frames].to(device)
+        self.palette = None if palette is None else torch.from_numpy(palette).to(device)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def take(self, index: Tensor) -> Tensor:
+        """Frames [N, 3, H, W] in [-1, 1], channels last in memory."""
+        part = self.frames[index]
+        rgb = part if self.palette is None else self.palette[part.long()]
+        return to_unit(rgb)
+
+
+@dataclass(frozen=True)
+class LatentStore:
+    """Encoded episodes of one length, whole on one device; latents are bfloat16 on a GPU.
+
+    latents: [E, T, rows, columns, channels]; actions: [E, T, size]; poses: [E, T, 3] (see pose.py).
+    """
+
+    latents: Tensor
+    actions: Tensor
+    poses: Tensor
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    @staticmethod
+    def load(path: Path, device: torch.device) -> LatentStore:
+        if not path.exists():
+            raise RecordingError(f"there are no latents at {path}: run stage=latents first")
+        tensors = load_file(path, device=str(device))
+        latents = tensors["latents"] if device.type == "cuda" else tensors["latents"].float()
+        return LatentStore(latents, tensors["actions"], tensors["poses"])
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({"latents": self.latents, "actions": self.actions, "poses": self.poses}, path)
+
+
+@torch.no_grad()
+def encode_episode(codec: Codec, episode: Episode, device: torch.device, batch: int = 128) -> Tensor:
+    """Latents [T, rows, columns, channels] of all frames, bfloat16, on `device`."""
+    palette = None if episode.palette is None else torch.from_numpy(episode.palette).to(device)
+    parts = []
+    for start in range(0, len(episode), batch):
+        stored = torch.from_numpy(np.array(episode.stored[start : start + batch])).to(device)
+        frames = to_unit(stored if palette is None else palette[stored.long()])
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            parts.append(codec.encode(frames.contiguous(memory_format=torch.channels_last)).bfloat16())
+    return torch.cat(parts)
+
+
+def encode_footage(
+    codec: Codec, paths: list[Path], pose_unit: float, device: torch.device, length: int | None = None
+) -> LatentStore:
+    """Encode the episodes at `paths`, all cut to `length` frames (by default the shortest's)."""
+    episodes = [open_episode(path) for path in paths]
+    length = length or min(len(episode) for episode in episodes)
+    kept = [episode for episode in episodes if len(episode) >= length]
+    latents = torch.stack([encode_episode(codec, episode, device)[:length] for episode in kept])
+    actions = torch.from_numpy(np.stack([episode.actions[:length] for episode in kept])).to(device)
+    game = torch.from_numpy(np.stack([episode.poses[:length] for episode in kept]))
+    return LatentStore(latents, actions, poses.from_game(game, pose_unit).to(device))

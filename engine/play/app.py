@@ -1,0 +1,147 @@
+"""The command `python play.py`: its settings, and what it does with them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine import config
+from engine import world as worlds
+from engine.action import Action
+from engine.errors import ConfigError, EngineError
+from engine.play import script
+from engine.world import World
+
+if TYPE_CHECKING:
+    from engine.core import Engine
+
+ABOUT = """\
+Play a world that a neural network draws.
+
+  python play.py                                              in a window
+  python play.py world=doom device=cpu fullscreen=true
+  python play.py headless=true frames=100 record=out          without one, and how fast it was
+
+world is a world's name or a checkpoint's folder, start the number of a start scene. denoise_steps (null: the
+checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU. scale is the window's size
+in frame sizes (null: fits the screen), sensitivity degrees per pixel of mouse motion. script plays a file's actions in
+place of the keys, record keeps what is played in a folder, frames is how many a headless run plays. verbose prints
+where an error arose. docs/playing.md says more."""
+
+Load = Callable[..., "Engine"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `python play.py`; ABOUT says what each means."""
+
+    world: str = "doom"
+    device: str = "auto"
+    seed: int = 0
+    start: int = 0
+    denoise_steps: int | None = None
+    threads: int | None = None
+    fullscreen: bool = False
+    scale: float | None = None
+    smooth: bool = True
+    hud: bool = True
+    sensitivity: float = 0.12
+    script: str | None = None
+    record: str | None = None
+    headless: bool = False
+    frames: int = 100
+    verbose: bool = False
+
+
+def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
+    """Play as the command line says; 0 when done, 2 after an error, which is one sentence on standard error.
+
+    `load` stands in for Engine.load.
+    """
+    try:
+        settings = config.from_command_line(Settings, argv, about=ABOUT)
+        _check(settings)
+        logging.basicConfig(level=logging.DEBUG if settings.verbose else logging.WARNING)
+        return _play_headless(settings, load) if settings.headless else _play_in_window(settings, load)
+    except EngineError as error:
+        print(f"play: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _play_headless(settings: Settings, load: Load | None) -> int:
+    from engine.play import headless
+
+    actions = _script(settings)
+    record = Path(settings.record) if settings.record else None
+    print(headless.play(_loader(settings, load), actions, settings.frames, start=settings.start, record=record))
+    return 0
+
+
+def _play_in_window(settings: Settings, load: Load | None) -> int:
+    from engine.play.game import Game
+    from engine.play.window import Window
+
+    actions = _script(settings) if settings.script else None
+    world = worlds.load(settings.world) if settings.world in worlds.names() else None
+    title = world.title if world else Path(settings.world).name
+    frame_size = (world.frame.width, world.frame.height) if world else (320, 192)
+    window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.smooth)
+    game = Game(
+        window,
+        _loader(settings, load),
+        title=title,
+        start=settings.start,
+        sensitivity=settings.sensitivity,
+        record=Path(settings.record) if settings.record else None,
+        hud=settings.hud,
+        script=actions,
+    )
+    try:
+        game.run()
+    finally:
+        window.close()
+        for sentence in game.worker.recorded:
+            print(sentence)
+    return 0
+
+
+def _loader(settings: Settings, load: Load | None) -> Callable[[], Engine]:
+    def loaded() -> Engine:
+        if load is None:
+            from engine.core import Engine  # brings torch: seconds, which the window shows as loading
+
+            make = Engine.load
+        else:
+            make = load
+        return make(
+            settings.world,
+            device=settings.device,
+            seed=settings.seed,
+            denoise_steps=settings.denoise_steps,
+            threads=settings.threads,
+        )
+
+    return loaded
+
+
+def _script(settings: Settings) -> Callable[[World], Iterator[Action]]:
+    entries = script.read(settings.script) if settings.script else None
+    return lambda world: script.actions(entries, world.action_spec)
+
+
+def _check(settings: Settings) -> None:
+    for name, low in (("start", 0), ("frames", 1), ("denoise_steps", 1), ("threads", 1)):
+        value = getattr(settings, name)
+        if value is not None and value < low:
+            raise ConfigError(f"setting {name!r}: at least {low}, not {value}")
+    for name in ("sensitivity", "scale"):
+        value = getattr(settings, name)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ConfigError(f"setting {name!r}: a number above 0, not {value}")

@@ -1,0 +1,165 @@
+"""The game in its window: events to the keymap and the worker, frames and HUD to the screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pygame
+
+from engine.action import Action
+from engine.play.hud import WINDOW_KEYS, Hud, HudState
+from engine.play.keymap import Keymap
+from engine.play.loading import LoadingScreen
+from engine.play.window import Window
+from engine.play.worker import Worker
+from engine.world import World
+
+if TYPE_CHECKING:
+    from engine.core import Engine
+
+# Events are read this often while no frame comes. A frame wakes the window at once; a finer poll
+# would only take the interpreter from the thread that generates.
+POLL_S = 1 / 120
+RECORDINGS = Path("recordings")
+REDRAWN_AFTER = (pygame.WINDOWEXPOSED, pygame.WINDOWSIZECHANGED, pygame.WINDOWFOCUSGAINED)
+
+
+class Game:
+    """One window and the worker that fills it."""
+
+    def __init__(
+        self,
+        window: Window,
+        load: Callable[[], Engine],
+        *,
+        title: str,
+        start: int = 0,
+        sensitivity: float = 0.12,
+        record: Path | None = None,
+        hud: bool = True,
+        script: Callable[[World], Iterator[Action]] | None = None,
+    ):
+        """`sensitivity`: degrees per pixel. `record`: folder for recordings, begun at once if given.
+
+        `script`: makes the actions to play in place of the keys.
+        """
+        self.window, self.worker = window, Worker(load, start)
+        self._sensitivity, self._record, self._script = sensitivity, record, script
+        self._show_figures, self._show_keys = hud, False
+        self._loading = LoadingScreen(title)
+        self._keymap: Keymap | None = None
+        self._hud: Hud | None = None
+        self._running = True
+        self._redraw_at = float("-inf")  # time.monotonic
+        self._keys: dict[int, Callable[[], None]] = {
+            pygame.K_ESCAPE: self._escape,
+            pygame.K_r: self._toggle_recording,
+            pygame.K_n: self._next_start,
+            pygame.K_p: self._toggle_pause,
+            pygame.K_f: window.toggle_fullscreen,
+            pygame.K_F1: self._toggle_keys,
+            pygame.K_F2: self._toggle_figures,
+        }
+
+    def run(self) -> None:
+        """Play until the player quits. Raises the EngineError that stopped the worker, if one did."""
+        began = time.monotonic()
+        self.worker.start()
+        try:
+            while self._running and not self.worker.error:
+                for event in pygame.event.get():
+                    self._handle(event)
+                if self._keymap is None and self.worker.view:
+                    self._begin()
+                if self.worker.changed.is_set() or time.monotonic() >= self._redraw_at:
+                    self.worker.changed.clear()
+                    self._draw(time.monotonic() - began)
+                self.worker.changed.wait(POLL_S)
+        finally:
+            self.worker.stop()
+        if self.worker.error:
+            raise self.worker.error
+
+    def _begin(self) -> None:
+        """The engine is loaded: play."""
+        assert self.worker.engine
+        world = self.worker.engine.world
+        self.window.set_frame_size((world.frame.width, world.frame.height))
+        pygame.display.set_caption(world.title)
+        self._keymap = Keymap(world, self._sensitivity, reserved=[key for key, _ in WINDOW_KEYS])
+        self._hud = Hud(world)
+        if self._record:
+            self._toggle_recording()
+        if self._script:
+            self.worker.begin(self._script(world).__next__)
+        else:
+            self.window.take_mouse(True)
+            self.worker.begin(self._keymap.take)
+
+    def _handle(self, event: pygame.event.Event) -> None:
+        if event.type == pygame.QUIT:
+            self._running = False
+        elif event.type == pygame.KEYDOWN and event.key in self._keys:
+            if self._keymap or event.key == pygame.K_ESCAPE:
+                self._keys[event.key]()
+                self._redraw_at = float("-inf")
+        elif event.type == pygame.MOUSEBUTTONDOWN and not self.window.has_mouse:
+            self.window.take_mouse(self._keymap is not None and self._script is None)
+            self._redraw_at = float("-inf")
+        elif event.type in REDRAWN_AFTER:
+            self._redraw_at = float("-inf")
+        elif self._keymap and (event.type != pygame.MOUSEMOTION or self.window.has_mouse):
+            self._keymap.handle(event)
+            if event.type == pygame.WINDOWFOCUSLOST:
+                self.window.take_mouse(False)
+
+    def _draw(self, elapsed_s: float) -> None:
+        now, view, surface = time.monotonic(), self.worker.view, self.window.surface
+        if view is None or self._hud is None:
+            self._loading.draw(surface, elapsed_s)
+            self._redraw_at = now + LoadingScreen.EVERY_S
+        else:
+            state = HudState(
+                view=view,
+                note=self.worker.note,
+                paused=self.worker.paused,
+                has_mouse=self.window.has_mouse or self._script is not None,
+                show_figures=self._show_figures,
+                show_keys=self._show_keys,
+            )
+            self.window.draw_frame(view.frame)
+            self._hud.draw(surface, self.window.area, state, now)
+            self._redraw_at = self._hud.changes_at(state, now)
+        pygame.display.flip()
+
+    def _escape(self) -> None:
+        if self.window.has_mouse:
+            self.window.take_mouse(False)
+        else:
+            self._running = False
+
+    def _toggle_recording(self) -> None:
+        # Made once for all recordings of one run: those after the first go to its numbered subfolders.
+        if self._record is None:
+            assert self.worker.engine
+            self._record = RECORDINGS / time.strftime(f"{self.worker.engine.world.name}-%Y%m%d-%H%M%S")
+        root = self._record
+        self.worker.post(lambda: self.worker.toggle_recording(root))
+
+    def _next_start(self) -> None:
+        root = self._record or RECORDINGS  # a new recording begins only where one is in progress, and that set it
+        self.worker.post(lambda: self.worker.next_start(root))
+
+    def _toggle_pause(self) -> None:
+        if self._keymap and self.worker.paused:
+            self._keymap.forget()
+        self.worker.post(self.worker.toggle_pause)
+
+    def _toggle_keys(self) -> None:
+        self._show_keys = not self._show_keys
+
+    def _toggle_figures(self) -> None:
+        self._show_figures = not self._show_figures

@@ -1,0 +1,119 @@
+"""What is drawn over the frame: figures, notes, the pause sign and the table of keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pygame
+
+from engine.play.panel import ACCENT, DIM, RED, Text, panel, text_height
+from engine.play.worker import Note, View
+from engine.world import World
+
+NOTE_S = 4.0
+FIGURES_EVERY_S = 0.25  # figures that change with each frame cannot be read
+WINDOW_KEYS = (
+    ("r", "record on, off"),
+    ("n", "next start scene"),
+    ("p", "pause"),
+    ("f", "fullscreen"),
+    ("f1", "these keys"),
+    ("f2", "figures on, off"),
+    ("escape", "free the mouse; again: quit"),
+)
+SHORT = {"escape": "Esc", "mouse1": "left button", "mouse2": "middle button", "mouse3": "right button"}
+
+
+@dataclass(frozen=True)
+class HudState:
+    """What the HUD shows."""
+
+    view: View
+    note: Note
+    paused: bool
+    has_mouse: bool
+    show_figures: bool
+    show_keys: bool
+
+
+class Hud:
+    """Draws a HudState; text is rendered only when it changes."""
+
+    def __init__(self, world: World):
+        self._world = world
+        self._figures: tuple[tuple[Text, ...], ...] = ()
+        self._figures_at = float("-inf")
+
+    def draw(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, now: float) -> None:
+        """Draw over the frame in `area`; `now` is time.monotonic()."""
+        height = text_height(area)
+        margin = height // 2
+        if state.show_figures:
+            surface.blit(_panel(self._current_figures(state.view, now), height), (area.x + margin, area.y + margin))
+        if state.view.recording:
+            self._draw_recording(surface, area, height)
+        if state.paused:
+            sign = _panel(((Text("Paused", ACCENT), Text("   P goes on", DIM)),), round(height * 1.4))
+            surface.blit(sign, sign.get_rect(center=area.center))
+        if state.show_keys:
+            table = self._keys(height)
+            surface.blit(table, table.get_rect(center=area.center))
+        bottom = area.bottom - margin
+        for words, colour in self._sentences(state, now):
+            line = _panel(((Text(words, colour),),), height)
+            place = line.get_rect(midbottom=(area.centerx, bottom))
+            surface.blit(line, place)
+            bottom = place.top - margin // 2
+
+    def changes_at(self, state: HudState, now: float) -> float:
+        """When the picture changes by itself, without a new frame; time.monotonic()."""
+        gone = state.note.said + NOTE_S
+        return gone if now < gone else float("inf")
+
+    def _sentences(self, state: HudState, now: float) -> list[tuple[str, tuple[int, int, int]]]:
+        """From the bottom of the window upwards."""
+        sentences = []
+        if now < state.note.said + NOTE_S:
+            sentences.append((state.note.text, (240, 242, 248)))
+        if not state.has_mouse:
+            sentences.append(("click to look around  ·  Esc quits  ·  F1 keys", DIM))
+        if state.view.is_slow and not state.paused:
+            rates = f"{state.view.frames_per_s:.1f} of {self._world.rate:g} frames/s"
+            sentences.append(
+                (f"{rates}: this machine is too slow; close other programs or lower denoise_steps", ACCENT)
+            )
+        return sentences
+
+    def _current_figures(self, view: View, now: float) -> tuple[tuple[Text, ...], ...]:
+        if now - self._figures_at >= FIGURES_EVERY_S or now < self._figures_at:
+            self._figures_at = now
+            numbers = [(f"{view.frames_per_s:.1f}", " fps"), (f"{view.latency_ms:.0f}", " ms")]
+            if "memory_entries" in view.info:
+                numbers.append((f"{view.info['memory_entries']}", " memories"))
+            runs = [(Text(number), Text(unit + "    ", DIM)) for number, unit in numbers]
+            last_number, (_, unit) = runs[-1][0], numbers[-1]
+            self._figures = ((*(text for pair in runs[:-1] for text in pair), last_number, Text(unit, DIM)),)
+        return self._figures
+
+    def _draw_recording(self, surface: pygame.Surface, area: pygame.Rect, height: int) -> None:
+        sign = _panel(((Text("     REC", RED),),), height)
+        place = sign.get_rect(topright=(area.right - height // 2, area.y + height // 2))
+        surface.blit(sign, place)
+        pygame.draw.circle(surface, RED, (place.x + round(height * 0.95), place.centery), round(height * 0.28))
+
+    def _keys(self, height: int) -> pygame.Surface:
+        rows = [(key.name, ", ".join(_short(bind) for bind in key.bind)) for key in self._world.keys]
+        if self._world.mouse:
+            rows.append(("look", "mouse"))
+        rows += [(what, _short(key)) for key, what in WINDOW_KEYS]
+        return _panel(tuple((Text(what, DIM), Text(keys)) for what, keys in rows), height, (0, 14))
+
+
+@lru_cache(maxsize=32)
+def _panel(rows: tuple[tuple[Text, ...], ...], height: int, columns: tuple[int, ...] = ()) -> pygame.Surface:
+    return panel(rows, height, columns)
+
+
+def _short(bind: str) -> str:
+    return SHORT.get(bind, bind.upper() if len(bind) <= 2 else bind)

@@ -1,0 +1,109 @@
+"""The window on the screen: its size, the frame scaled into it with its shape kept, and who has the mouse."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pygame
+
+from engine.errors import ConfigError
+
+SHARE_OF_SCREEN = 0.85  # of its height or width, whichever is reached first
+BORDER = (0, 0, 0)
+
+
+class Window:
+    """One resizable window; opens as the largest whole multiple of the frame that fits the screen well."""
+
+    def __init__(self, title: str, frame_size: tuple[int, int], scale: float | None, fullscreen: bool, smooth: bool):
+        """`frame_size`: (width, height) in pixels. Raises ConfigError where no window can be opened."""
+        self._frame_size, self._smooth, self._fullscreen = frame_size, smooth, fullscreen
+        try:
+            pygame.display.init()
+            # Without a display SDL falls back on one that nobody sees.
+            if pygame.display.get_driver() == "offscreen" and "SDL_VIDEODRIVER" not in os.environ:
+                raise pygame.error("no display")
+            pygame.font.init()
+            self._window_size = self._opening_size(scale)
+            self._set_mode()
+        except pygame.error as error:
+            raise ConfigError(f"no window can be opened here ({error}); headless=true plays without one") from error
+        pygame.display.set_caption(title)
+        pygame.display.set_icon(_icon())
+        self.has_mouse = False
+
+    @property
+    def surface(self) -> pygame.Surface:
+        """The whole window, in its present size."""
+        surface = pygame.display.get_surface()
+        assert surface
+        return surface
+
+    @property
+    def area(self) -> pygame.Rect:
+        """Where the frame lies in the window: as large as its shape allows, in the middle."""
+        return fitted(self._frame_size, self.surface.get_size())
+
+    def set_frame_size(self, frame_size: tuple[int, int]) -> None:
+        """Show frames of another (width, height) from now on."""
+        self._frame_size = frame_size
+
+    def draw_frame(self, frame: np.ndarray) -> None:
+        """Scale a frame, uint8 [height, width, 3], into its area; the rest of the window becomes dark."""
+        height, width = frame.shape[:2]
+        picture = pygame.image.frombuffer(np.ascontiguousarray(frame).data, (width, height), "RGB")
+        area, surface = self.area, self.surface
+        if area.size != surface.get_size():
+            surface.fill(BORDER)
+        scaled = pygame.transform.smoothscale if self._smooth else pygame.transform.scale
+        scaled(picture.convert(surface), area.size, surface.subsurface(area))
+
+    def toggle_fullscreen(self) -> None:
+        if not self._fullscreen:
+            self._window_size = self.surface.get_size()
+        self._fullscreen = not self._fullscreen
+        self._set_mode()
+        self.take_mouse(self.has_mouse)
+
+    def take_mouse(self, take: bool) -> None:
+        """Hide the mouse and read its motion without end, or give it back to the desktop."""
+        self.has_mouse = take
+        pygame.event.set_grab(take)
+        pygame.mouse.set_visible(not take)
+        pygame.mouse.set_relative_mode(take)
+        pygame.event.clear(pygame.MOUSEMOTION)  # the jump into the middle is nobody's motion
+
+    def close(self) -> None:
+        pygame.quit()
+
+    def _opening_size(self, scale: float | None) -> tuple[int, int]:
+        width, height = self._frame_size
+        if scale is None:
+            screen = pygame.display.get_desktop_sizes()[0]
+            fits = min(SHARE_OF_SCREEN * screen[0] / width, SHARE_OF_SCREEN * screen[1] / height)
+            scale = max(1, int(fits))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
+    def _set_mode(self) -> None:
+        if self._fullscreen:
+            pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+        else:
+            pygame.display.set_mode(self._window_size, pygame.RESIZABLE)
+
+
+def fitted(size: tuple[int, int], space: tuple[int, int]) -> pygame.Rect:
+    """The largest rectangle of the shape of `size` inside `space`, centred; at least a pixel each way."""
+    scale = min(space[0] / size[0], space[1] / size[1])
+    width, height = max(1, int(size[0] * scale + 1e-6)), max(1, int(size[1] * scale + 1e-6))
+    return pygame.Rect((space[0] - width) // 2, (space[1] - height) // 2, width, height)
+
+
+def _icon() -> pygame.Surface:
+    """Frames behind one another, each remembered a little less."""
+    icon = pygame.Surface((64, 64), pygame.SRCALPHA)
+    for step, alpha in enumerate((70, 130, 255)):
+        rect = pygame.Rect(6 + 8 * step, 22 - 8 * step, 36, 36)
+        pygame.draw.rect(icon, (255, 176, 64, alpha), rect, border_radius=6)
+        pygame.draw.rect(icon, (20, 22, 30, 255), rect, width=2, border_radius=6)
+    return icon

@@ -1,0 +1,1 @@
+"""From footage to a checkpoint: one loop, one short file per stage."""

@@ -1,0 +1,106 @@
+"""python -m engine.train worlds/doom/train.yaml stage=codec|latents|generator|memory|stream [key=value ...]"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from engine import checkpoint, config, world
+from engine.data.episode import find_episodes
+from engine.data.stores import encode_footage
+from engine.errors import ConfigError, EngineError
+from engine.model.network import WorldModel
+from engine.model.settings import ModelSettings
+from engine.train.codec import CodecTraining
+from engine.train.generator import GeneratorTraining
+from engine.train.loop import Trainer, rank, world_size
+from engine.train.settings import STAGES, TrainSettings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one stage; 0 when it is done, 2 with one sentence when a setting or a file is wrong."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        settings = config.from_command_line(TrainSettings, argv, about=__doc__ or "")
+        if settings.stage not in STAGES:
+            raise ConfigError(f"stage {settings.stage!r} is not one of {', '.join(STAGES)}")
+        run(settings)
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    return 0
+
+
+def run(settings: TrainSettings) -> dict[str, float]:
+    """Run the stage that `settings` name; its last figures."""
+    device = _start(settings)
+    model = _model(settings).to(device)
+    if settings.stage == "latents":
+        _encode(model, settings, device)
+        return {}
+    torch.manual_seed(settings.seed + rank())
+    if settings.stage == "codec":
+        stage = CodecTraining(model, settings, device, rank())
+    else:
+        stage = GeneratorTraining(settings.stage, model, settings, device, rank())
+    return Trainer(stage, settings, device).run()
+
+
+def _start(settings: TrainSettings) -> torch.device:
+    """Join the other processes of a torchrun, if any, and pick this one's device."""
+    name = settings.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    local = int(os.environ.get("LOCAL_RANK", 0))
+    device = torch.device(name, local) if name == "cuda" else torch.device(name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def _model(settings: TrainSettings) -> WorldModel:
+    """The model to train: from `init`, from `out` where a stage before left it, or new."""
+    game = world.load(settings.world)
+    for folder in (settings.init, settings.out):
+        if folder and (Path(folder) / checkpoint.MANIFEST).exists():
+            return checkpoint.load(Path(folder), game.name)[0].train()
+    if settings.init:
+        raise ConfigError(f"there is no checkpoint to start from in {settings.init}")
+    torch.manual_seed(settings.seed)
+    spec = game.action_spec
+    sizes = config.to_dict(settings.model)
+    whole = {
+        "height": game.frame.height, "width": game.frame.width, "fov": game.camera.fov, "action_size": spec.size,
+        "action_scale": spec.scale.tolist(), "mouse_axes": len(spec.mouse_limits), **sizes,
+    }  # fmt: skip
+    return WorldModel(config.from_dict(ModelSettings, whole))
+
+
+def _encode(model: WorldModel, settings: TrainSettings, device: torch.device) -> None:
+    """Encode footage: each process its share of the training episodes, the first also the held-out ones."""
+    unit = world.load(settings.world).camera.pose_unit
+    folder = Path(settings.latents or Path(settings.out) / "latents")
+    model.codec.eval().to(memory_format=torch.channels_last)
+    paths = find_episodes(settings.footage)[rank() :: world_size()]
+    encode_footage(model.codec, paths, unit, device).save(folder / f"train_{rank()}.safetensors")
+    if rank() == 0:
+        held_out = find_episodes(settings.validation or settings.footage)
+        encode_footage(model.codec, held_out, unit, device).save(folder / "validation.safetensors")
+    if dist.is_initialized():
+        dist.barrier()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

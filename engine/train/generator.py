@@ -1,0 +1,154 @@
+"""Generator, memory and stream stages: predict a chunk's frames from memory and recent frames, and rebuild blocks.
+
+The three differ in what is trained and what is weighted (train.yaml): the generator stage trains
+all transformers together; the memory stage trains the memory model on rebuilding alone; the
+stream stage trains the generator on the frozen memory model, on the model's own rollouts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine import checkpoint, world
+from engine.data.chunks import ChunkSampler
+from engine.data.pictures import write_sheet
+from engine.data.stores import LatentStore
+from engine.model import pose as poses
+from engine.model.codec import to_bytes
+from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
+from engine.model.network import WorldModel
+from engine.model.parallel import Chunk, chunk_masks, predict_chunk
+from engine.model.sampler import denoise
+from engine.train.codec import psnr, smooth
+from engine.train.own_frames import roll_out
+from engine.train.settings import GeneratorStage, TrainSettings
+
+
+class GeneratorTraining:
+    def __init__(
+        self, name: str, model: WorldModel, settings: TrainSettings, device: torch.device, rank: int = 0
+    ) -> None:
+        self.name, self.model, self.settings, self.device, self.rank = name, model, settings, device, rank
+        self.stage: GeneratorStage = getattr(settings, name)
+        self.schedule = self.stage.schedule
+        self.module = model
+        model.requires_grad_(False)
+        for part in self.stage.train:
+            getattr(model, part).requires_grad_(True)
+        folder = Path(settings.latents or Path(settings.out) / "latents")
+        train = LatentStore.load(folder / f"train_{rank}.safetensors", device)
+        held_out = LatentStore.load(folder / "validation.safetensors", device)
+        self.sampler = ChunkSampler(train, model.settings, self.stage.frames)
+        self.held_out = ChunkSampler(held_out, model.settings, self.stage.frames)
+        block, window = model.settings.block_frames, model.settings.recent_frames
+        self.rebuilt = block if self.stage.rebuild else 0
+        self.masks = {
+            recent: chunk_masks(model.settings, self.stage.frames, self.rebuilt, recent, device)
+            for recent in (1, window)
+        }
+        self.predict = torch.compile(predict_chunk, dynamic=False) if settings.compile else predict_chunk
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        stage, settings, window = self.stage, self.model.settings, self.model.settings.recent_frames
+        random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
+        coin = torch.rand(4, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
+        chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
+        batch, frames = chunk.actions.shape[0], stage.frames
+        target = chunk.latents[:, window:]
+        level = draw_levels((batch, frames), random, stage.pure, self.device)
+        if coin[0] < stage.own_frames:
+            context = roll_out(self.model, chunk, schedule(stage.own_steps), random)
+        else:
+            context = self._blur(chunk.latents, random)
+        rebuild = None
+        if self.rebuilt:
+            rebuild = (torch.rand(batch, generator=random, device=self.device) * chunk.filled.sum(1)).long()
+            rebuild = chunk.filled.long().argsort(dim=1, descending=True, stable=True).gather(1, rebuild[:, None])[:, 0]
+            rows = torch.arange(batch, device=self.device)
+            target = torch.cat([target, chunk.block_latents[rows, rebuild]], dim=1)
+            block_level = draw_levels((batch, 1), random, 0.4, self.device).expand(-1, self.rebuilt)
+            level = torch.cat([level, block_level], dim=1)
+        noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
+        noisy = add_noise(target, noise, level)
+        latents, motion = self.predict(
+            self.model, chunk, noisy, level, self.masks[1 if coin[1] < 0.15 else window],
+            drop=self._hide(chunk, random), rebuild=rebuild, plain=coin[2] < stage.plain, context=context,
+        )  # fmt: skip
+        error = (latents.float() - target.float()).square().mean(dim=(2, 3, 4))
+        weighted = error * velocity_weight(level, 0.2)
+        asked = poses.turn(chunk.poses[:, window - 1 : -1], self.model.yaw(chunk.actions[:, window:]))
+        truth = poses.motion_between(asked, chunk.poses[:, window:])
+        moved = smooth(motion[:, :frames].float() - truth)
+        metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach()}
+        loss = stage.predict * weighted[:, :frames].mean() + stage.motion * moved
+        if self.rebuilt:
+            filled = chunk.filled.any(1).float()
+            loss = loss + stage.rebuild * (weighted[:, frames:].mean(1) * filled).mean()
+            metrics["rebuild"] = error[:, frames:].mean().detach()
+        return loss, metrics
+
+    def _blur(self, latents: Tensor, random: torch.Generator) -> Tensor:
+        """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""
+        size = torch.rand(len(latents), generator=random, device=self.device)
+        size = (size * 2 - 1).clamp(min=0) * self.stage.context_noise
+        noise = torch.randn(latents.shape, generator=random, device=self.device, dtype=latents.dtype)
+        return latents + size[:, None, None, None, None].to(latents.dtype) * noise
+
+    def _hide(self, chunk: Chunk, random: torch.Generator) -> Tensor:
+        """Hide the oldest clean frames of some chunks, as at the start of a session."""
+        batch, total = chunk.actions.shape[:2]
+        window = self.model.settings.recent_frames
+        cut = (torch.rand(batch, generator=random, device=self.device) * window).long()
+        cut = torch.where(torch.rand(batch, generator=random, device=self.device) < 0.15, cut, torch.zeros_like(cut))
+        return torch.arange(total, device=self.device) < cut.unsqueeze(1)
+
+    @torch.no_grad()
+    def evaluate(self, path: Path) -> dict[str, float]:
+        """PSNR in pixels on held-out maps: next frame in 1 and 4 steps, without memory, and of a rollout."""
+        random = torch.Generator(self.device).manual_seed(7)
+        window, count = self.model.settings.recent_frames, 32
+        chunk = self.held_out.draw(count, random)
+        truth = self._pixels(chunk.latents[:, window:])
+        figures, rows = {}, []
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            for name, steps, memory in (("next_1", 1, True), ("next_4", 4, True), ("next_1_no_memory", 1, False)):
+                shown = chunk if memory else Chunk(**{**vars(chunk), "filled": torch.zeros_like(chunk.filled)})
+                pixels = self._pixels(self._next_frames(shown, steps, random))
+                figures[name] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
+            for steps in (1, 2):
+                own = roll_out(self.model, chunk, schedule(steps), random)[:, window:]
+                pixels = self._pixels(own)
+                figures[f"own_{steps}"] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
+                rows.append(pixels)
+        picked = range(0, count, 8)
+        sheet = [x for i in picked for x in (truth[i], rows[0][i], rows[1][i])]
+        write_sheet(path, [to_bytes(row[::2]).cpu().numpy() for row in sheet])
+        return figures
+
+    def _next_frames(self, chunk: Chunk, steps: int, random: torch.Generator) -> Tensor:
+        """All frames of the chunk, each generated from its true history."""
+        window = self.model.settings.recent_frames
+        masks = chunk_masks(self.model.settings, self.stage.frames, 0, window, self.device)
+        predict = Parallel(self.model, chunk, masks)
+        noise = torch.randn(chunk.latents[:, window:].shape, generator=random, device=self.device)
+        return denoise(predict, noise, schedule(steps), chunk.actions[:, window:], None, None)[0]  # type: ignore[arg-type]
+
+    def _pixels(self, latents: Tensor) -> Tensor:
+        parts = [self.model.codec.decode(part.float()).float() for part in latents.split(4)]
+        return torch.cat(parts).clamp(-1, 1)
+
+    def save(self, folder: Path) -> None:
+        checkpoint.save(folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32")
+
+
+class Parallel:
+    """A chunk's generator under the sampler's calling convention: place and context are the chunk's own."""
+
+    def __init__(self, model: WorldModel, chunk: Chunk, masks: object) -> None:
+        self.model, self.chunk, self.masks = model, chunk, masks
+
+    def __call__(self, noisy: Tensor, level: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+        return predict_chunk(self.model, self.chunk, noisy, level, self.masks)  # type: ignore[arg-type]

@@ -1,0 +1,95 @@
+"""Settings of a training, from a world's train.yaml and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.model.settings import CodecSettings
+
+STAGES = ("codec", "latents", "generator", "memory", "stream")
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Sizes of a new network; what the world gives (frame size, actions) is added to them."""
+
+    codec: CodecSettings = field(default_factory=CodecSettings)
+    patch: int = 2
+    dim: int = 384
+    layers: int = 12
+    registers: int = 4
+    encoder_layers: int = 2
+    memory_layers: int = 2
+    memory_dim: int = 128
+    recent_frames: int = 6
+    memory_entries: int = 12
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a stage trains and how fast. It ends at `steps` or after `minutes`, whichever comes first."""
+
+    steps: int = 1000
+    minutes: float = 1e9
+    batch: int = 8  # per GPU: frames (codec) or chunks (generator)
+    rate: float = 1e-3  # learning rate of AdamW
+    matrix_rate: float = 2e-3  # learning rate of Muon, which trains the matrices
+    warmup: int = 100  # steps
+    decay: float = 0.4  # last share of the training over which the rates fall to zero
+    ema: float = 0.999
+
+
+@dataclass(frozen=True)
+class CodecStage:
+    schedule: Schedule = field(default_factory=Schedule)
+    noise: float = 0.05  # standard deviation added to the cells that the decoder sees
+    absolute: float = 0.2  # weight of the absolute error beside the squared one
+    frames: int = 100_000  # frames of footage held for training
+
+
+@dataclass(frozen=True)
+class GeneratorStage:
+    schedule: Schedule = field(default_factory=Schedule)
+    frames: int = 12  # predicted frames of one chunk
+    train: list[str] = field(default_factory=lambda: ["encoder", "memory", "generator"])
+    rebuild: float = 0.3  # weight of rebuilding a block from its entry alone
+    predict: float = 1.0  # weight of predicting the frames of the chunk
+    motion: float = 0.1  # weight of predicting the camera's motion
+    pure: float = 0.15  # share of targets that start from pure noise
+    context_noise: float = 0.2  # largest standard deviation added to clean frames shown
+    no_memory: float = 0.1  # share of chunks without memory
+    plain: float = 0.1  # share of steps whose entries are exact frames in place of the memory model's
+    old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
+    own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
+    own_steps: int = 2  # denoise steps of that rollout
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """python -m engine.train worlds/doom/train.yaml stage=codec footage=DIR out=DIR"""
+
+    world: str = "doom"
+    stage: str = "codec"
+    footage: str = "footage"  # folder of episodes
+    validation: str = ""  # folder of held-out episodes
+    latents: str = ""  # folder of encoded footage; out/latents by default
+    out: str = "runs/train"
+    init: str = ""  # checkpoint folder to start from; by default the one in `out`, if there is one
+    device: str = "auto"
+    seed: int = 0
+    compile: bool = True
+    log_every: int = 50  # steps
+    save_minutes: float = 2.0
+    sheet_every: int = 2000  # steps between evaluations with a contact sheet
+    resume: bool = True  # go on from out/<stage>.state if it is there
+    model: ModelSizes = field(default_factory=ModelSizes)
+    codec: CodecStage = field(default_factory=CodecStage)
+    generator: GeneratorStage = field(default_factory=GeneratorStage)
+    memory: GeneratorStage = field(
+        default_factory=lambda: GeneratorStage(
+            train=["memory"], predict=0.0, rebuild=1.0, motion=0.0, plain=0.0, no_memory=0.0, old_only=0.0
+        )
+    )
+    stream: GeneratorStage = field(
+        default_factory=lambda: GeneratorStage(train=["encoder", "generator"], rebuild=0.0, own_frames=0.6)
+    )

@@ -1,0 +1,92 @@
+"""A small engine of the same shape as the real one, whose frames tell what was done to it."""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+os.environ["SDL_VIDEODRIVER"] = os.environ.get("SDL_VIDEODRIVER", "dummy")
+
+import numpy as np
+import pytest
+
+from engine.action import Action
+from engine.errors import EngineError
+from engine.world import FrameSize, Key, MouseAxis, World
+
+WORLD = World(
+    name="toy",
+    title="Toy",
+    frame=FrameSize(height=48, width=80),
+    rate=50.0,
+    keys=[Key("forward", ["w", "up"]), Key("left", ["a"]), Key("use", ["e"]), Key("attack", ["mouse1", "left ctrl"])],
+    mouse={"yaw": MouseAxis(limit=30.0)},
+)
+
+
+@dataclass(frozen=True)
+class FakeStep:
+    frame: np.ndarray
+    latency_ms: float
+    info: dict
+
+
+@dataclass
+class FakeEngine:
+    """Turning slides its stripes sideways, walking makes them brighter; a step takes `step_s`."""
+
+    world: World = WORLD
+    device: str = "cpu"
+    seed: int = 0
+    denoise_steps: int = 2
+    checkpoint_hash: str = "cafe"
+    num_starts: int = 3
+    step_s: float = 0.0
+    fails_at: int | None = None
+    failure: Exception = field(default_factory=lambda: EngineError("the network lost its way; start again"))
+    actions: list[Action] = field(default_factory=list)
+    began: list[float] = field(default_factory=list)  # time.monotonic of each step
+    starts: list[int] = field(default_factory=list)
+    closed: bool = False
+
+    def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None):
+        """In place of Engine.load."""
+        if name == "nowhere":
+            raise EngineError("there is no world 'nowhere'")
+        self.seed = seed
+        return self
+
+    def reset(self, start=0, history=None, seed=None) -> np.ndarray:
+        if not 0 <= start < self.num_starts:
+            raise EngineError(f"start {start}: this world has starts 0 to {self.num_starts - 1}")
+        self.starts.append(start)
+        self.heading, self.place, self.count = 40.0 * start, 0, 0
+        return self.draw()
+
+    def step(self, action: Action) -> FakeStep:
+        began = time.monotonic()
+        self.world.action_spec.validate(action)
+        if self.count == self.fails_at:
+            raise self.failure
+        self.actions.append(action)
+        self.began.append(began)
+        self.heading += action.mouse[0]
+        self.place += "forward" in action.keys
+        self.count += 1
+        time.sleep(self.step_s)
+        info = {"pose": (float(self.place), 0.0, 0.0, self.heading), "frame_index": self.count, "memory_entries": 7}
+        return FakeStep(self.draw(), (time.monotonic() - began) * 1000, info)
+
+    def draw(self) -> np.ndarray:
+        height, width, _ = self.world.frame_shape
+        across = (np.arange(width)[None, :, None] + self.heading) % 40 < 20
+        down = np.linspace(0.4, 1, height)[:, None, None]
+        colour = np.array([200, 120, 60]) * (0.4 + 0.6 * np.sin(self.place / 20) ** 2)
+        return np.where(across, down * colour, down * 30).astype(np.uint8)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()

@@ -1,0 +1,72 @@
+"""Every stage trains a few steps of the toy game on a CPU, and a resumed training equals an unbroken one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine import checkpoint
+from engine.train.__main__ import main
+from tests.toy import HERE, TINY, write_footage
+
+
+def train(root: Path, stage: str, steps: int, out: str = "run", *more: str) -> int:
+    words = [
+        f"world={HERE}", f"stage={stage}", f"footage={root / 'footage'}", f"out={root / out}", "device=cpu",
+        "compile=false", "log_every=2", f"sheet_every={steps}", *TINY, *more,
+    ]  # fmt: skip
+    if stage != "latents":
+        words += [f"{stage}.schedule.steps={steps}", f"{stage}.schedule.batch=4", f"{stage}.schedule.warmup=2"]
+    if stage not in ("latents", "codec"):
+        words.append(f"{stage}.frames=4")
+    return main(words)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where codec and latents stages have run."""
+    torch.set_num_threads(2)
+    root = tmp_path_factory.mktemp("toy")
+    write_footage(root / "footage", episodes=4, frames=40)
+    assert train(root, "codec", 60, "run", "codec.frames=120", "codec.schedule.rate=3e-3") == 0
+    assert train(root, "latents", 0) == 0
+    return root
+
+
+def rows(root: Path, out: str = "run") -> list[dict]:
+    return [json.loads(line) for line in (root / out / "log.jsonl").read_text().splitlines()]
+
+
+def test_codec_learns(trained: Path) -> None:
+    losses = [row["loss_total"] for row in rows(trained) if row["stage"] == "codec" and "loss_total" in row]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("stage", ["generator", "memory", "stream"])
+def test_stage_runs_and_saves(trained: Path, stage: str) -> None:
+    assert train(trained, stage, 4) == 0
+    figures = [row["evaluation"] for row in rows(trained) if row["stage"] == stage and "evaluation" in row][-1]
+    assert all(0 < value < 60 for value in figures.values())
+    model, manifest = checkpoint.load(trained / "run", "toy")
+    assert manifest.notes["stage"] == stage
+    assert list((trained / "run").glob(f"{stage}_*.png"))
+
+
+def test_resumed_equals_uninterrupted(trained: Path) -> None:
+    start = [f"init={trained / 'run'}", f"latents={trained / 'run' / 'latents'}", "generator.schedule.decay=0"]
+    assert train(trained, "generator", 6, "whole", *start) == 0
+    assert train(trained, "generator", 3, "parts", *start) == 0
+    assert train(trained, "generator", 6, "parts", *start) == 0
+    whole, parts = (checkpoint.load(trained / out)[0].state_dict() for out in ("whole", "parts"))
+    for name, tensor in whole.items():
+        torch.testing.assert_close(parts[name], tensor, rtol=0, atol=0, msg=name)
+
+
+def test_wrong_settings_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage=codecs"]) == 2
+    assert "codecs" in capsys.readouterr().err
+    assert main([f"world={HERE}", f"footage={tmp_path}", f"out={tmp_path}", "device=cpu", *TINY]) == 2
+    assert "no footage" in capsys.readouterr().err
