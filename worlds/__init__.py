@@ -48,13 +48,18 @@ def split_of(seed: int) -> str:
     raise WorldError(f"a map's seed is a whole number from 0 to {2**31 - 1}, not {seed!r}")
 
 
-def check_split(seed: int, split: str) -> None:
-    """Raise WorldError unless `seed` belongs to `split`, so that no map is both trained on and tested on."""
+def first_seed(split: str) -> int:
+    """The first map seed of a split. Raises WorldError for an unknown split."""
     if split not in SPLITS:
         raise WorldError(f"there is no split {split!r} (splits: {', '.join(SPLITS)})")
+    return SPLITS[split][0]
+
+
+def check_split(seed: int, split: str) -> None:
+    """Raise WorldError unless `seed` belongs to `split`, so that no map is both trained on and tested on."""
+    first = first_seed(split)
     if split_of(seed) != split:
-        first, end = SPLITS[split]
-        raise WorldError(f"seed {seed} belongs to {split_of(seed)}: {split} takes {first} to {end - 1}")
+        raise WorldError(f"seed {seed} belongs to {split_of(seed)}: {split} takes {first} to {SPLITS[split][1] - 1}")
 
 
 def _part(name: str, part: str) -> Callable[..., Any]:

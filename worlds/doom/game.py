@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -86,7 +87,8 @@ class DoomEnv(gymnasium.Env):
         game.set_seed(seed % 2**31)
         game.add_game_args(NO_BOB + ("" if self.flavour == "monsters" else " +nomonsters 1"))
         try:
-            game.init()
+            with contextlib.chdir(self._folder):  # the game leaves files where it starts
+                game.init()
         except (vizdoom.ViZDoomErrorException, vizdoom.FileDoesNotExistException, vizdoom.ViZDoomUnexpectedExitException) as error:
             raise WorldError(f"the game cannot start map {map_name!r} of {wad}: {' '.join(str(error).split())}") from error
         self._game = game
@@ -159,7 +161,7 @@ def _check_wad(wad: str | Path | None) -> Path | None:
     """The WAD's path, or None for the shipped Freedoom's own maps."""
     if wad is None:
         return None
-    path = Path(wad)
+    path = Path(wad).resolve()
     try:
         with path.open("rb") as file:
             kind = file.read(4)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from worlds.doom.udmf import Point
-
 CELL_SIZES = (320, 352, 384, 416, 448, 512)  # map units
 INSETS = (24, 32, 40, 48, 56, 72)  # rock between a room and the border of its cell
 MIN_HALF_OPENING = 40

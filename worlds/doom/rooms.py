@@ -48,9 +48,7 @@ def build_walls(builder: MapBuilder, rng: random.Random, plan: Plan, room: Room,
         for (start, end), is_opening in points:
             length = math.dist(start, end)
             panel = None if is_opening or length < 96 or rng.random() > 0.8 else _fitting(rng, look, length)
-            if is_opening:
-                builder.add_edge(start, end, Edge(index, texture, offset=offset))
-            elif panel is None:
+            if is_opening or panel is None:
                 builder.add_edge(start, end, Edge(index, texture, offset=offset))
             else:
                 _add_panel(builder, rng, start, end, index, texture, offset, panel, look)
