@@ -28,7 +28,7 @@ class Player(Protocol):
 
 
 def make_env(name: str, **settings: Any) -> gymnasium.Env:
-    """The real game of a world, as a Gymnasium environment; settings are the game's own (doom: seed, flavour, wad, map).
+    """The real game of a world as a Gymnasium environment. Settings are the game's own (doom: seed, flavour, wad, map).
 
     Raises WorldError for an unknown world, a setting the game refuses, or a game that is not installed.
     """
@@ -63,7 +63,8 @@ def check_split(seed: int, split: str) -> None:
 
 
 def _part(name: str, part: str) -> Callable[..., Any]:
-    definitions.load(name)  # refuses an unknown name
+    if name not in definitions.names():
+        definitions.load(name)  # says which name was meant
     module: ModuleType = importlib.import_module(f"worlds.{name}")
     found = getattr(module, part, None)
     if found is None:

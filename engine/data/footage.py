@@ -67,7 +67,7 @@ class Recording:
         gap = settings.gap or rng.choice(fitting)
         game: dict[str, Any] = {"seed": self.seed, "flavour": settings.flavour}
         with _Unfinished(self.out) as part:
-            record(part, settings.world, game, settings.frames, tour, gap, settings.split, settings.with_frames)
+            record(part, settings.world, game, settings.frames, tour, gap, settings.with_frames)
 
     def is_done(self) -> bool:
         return (self.out / "episode.json").exists() or (self.out / SCRIPT).exists()

@@ -61,7 +61,7 @@ def play(
 
 
 def record(
-    path: Path, world: str, game: dict[str, Any], num_frames: int, tour: str, gap: int, split: str, with_frames: bool = True
+    path: Path, world: str, game: dict[str, Any], num_frames: int, tour: str, gap: int, with_frames: bool = True
 ) -> None:
     """Record an episode of `world` into the folder `path`. game: settings of worlds.make_env, with its seed."""
     env = worlds.make_env(world, **game)
@@ -71,7 +71,7 @@ def record(
         played = play(env, spec, player.act, num_frames, seed=game["seed"])
     finally:
         env.close()
-    meta = {"world": world, "split": split, "game": game, "seed": game["seed"], **player.marks}
+    meta = {"world": world, "split": worlds.split_of(game["seed"]), "game": game, "seed": game["seed"], **player.marks}
     if with_frames:
         write_episode(path, played.frames, played.actions, played.poses, meta, played.palette)
     else:

@@ -17,9 +17,12 @@ class PaletteFrames:
         self._shape = (num_frames, height, width)
         self._indices: np.ndarray | None = np.empty(self._shape, dtype=np.uint8)
         self._rgb: np.ndarray | None = None
-        self._slots = np.zeros(1 << 24, dtype=np.int16)  # colour code -> index + 1; 0 where not met yet
+        self._slots = np.full(1 << 24, -1, dtype=np.int16)  # colour code -> index; -1 where not met yet
         self._colours: list[int] = []
-        self._packed = np.zeros((height, width, 4), dtype=np.uint8)
+        # Codes are read as overlapping little-endian words of 4 bytes, 3 apart: far quicker than shifting planes.
+        self._bytes = np.zeros(height * width * 3 + 1, dtype=np.uint8)
+        self._words = np.ndarray((height, width), dtype="<u4", buffer=self._bytes, strides=(width * 3, 3))
+        self._codes = np.empty((height, width), dtype=np.uint32)
         self._found = np.empty((height, width), dtype=np.int16)
         self._count = 0
 
@@ -29,7 +32,7 @@ class PaletteFrames:
     def append(self, frame: np.ndarray) -> None:
         """Add one frame, uint8 [height, width, 3]."""
         if self._indices is not None and self._encode(frame):
-            np.subtract(self._found, 1, out=self._indices[self._count], casting="unsafe")
+            self._indices[self._count] = self._found
         else:
             if self._rgb is None:
                 self._fall_back()
@@ -46,17 +49,17 @@ class PaletteFrames:
 
     def _encode(self, frame: np.ndarray) -> bool:
         """Look every pixel up; False if the frame needs more colours than a palette has."""
-        self._packed[..., :3] = frame
-        codes = self._packed.view("<u4")[..., 0]
-        np.take(self._slots, codes, out=self._found, mode="clip")
-        if self._found.min() == 0:
-            new = np.unique(codes[self._found == 0])
+        self._bytes[:-1] = frame.reshape(-1)
+        np.bitwise_and(self._words, 0xFFFFFF, out=self._codes)
+        np.take(self._slots, self._codes, out=self._found, mode="clip")
+        if self._found.min() < 0:
+            new = np.unique(self._codes[self._found < 0])
             if len(self._colours) + len(new) > MAX_COLOURS:
                 return False
             for code in new.tolist():
-                self._colours.append(code)
                 self._slots[code] = len(self._colours)
-            np.take(self._slots, codes, out=self._found, mode="clip")
+                self._colours.append(code)
+            np.take(self._slots, self._codes, out=self._found, mode="clip")
         return True
 
     def _palette(self) -> np.ndarray:

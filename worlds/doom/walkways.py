@@ -83,14 +83,15 @@ def build_walkways(plan: Plan, builder: MapBuilder) -> Walkways | None:
     ends = [_link_nodes(ways, plan, link) for link in plan.links if link.kind != "window"]
     for room in plan.rooms:
         near = _near(walls, room.box)
-        for point in _spots(plan, room):
-            if _clear(point, point, near):
-                ways.add(room.index, point)
+        spots = np.array(_spots(plan, room))
+        for x, y in spots[_clear(spots, spots, near)].tolist():
+            ways.add(room.index, (x, y))
         nodes = ways.rooms[room.index]
-        for i, one in enumerate(nodes):
-            for two in nodes[:i]:
-                if _clear(ways.points[one], ways.points[two], near):
-                    ways.join(one, two)
+        pairs = [(one, two) for i, one in enumerate(nodes) for two in nodes[:i]]
+        starts, ends_of_pairs = (np.array([ways.points[pair[k]] for pair in pairs]).reshape(-1, 2) for k in (0, 1))
+        for (one, two), free in zip(pairs, _clear(starts, ends_of_pairs, near), strict=True):
+            if free:
+                ways.join(one, two)
     for one, two in ends:
         ways.join(one, two)
     if not ends:
@@ -144,25 +145,22 @@ def _spots(plan: Plan, room: Room) -> list[tuple[float, float]]:
     return found
 
 
-def _clear(one: tuple[float, float], two: tuple[float, float], walls: np.ndarray) -> bool:
-    """Whether the segment one-two keeps its clearance from every wall."""
-    a, b = np.array(one), np.array(two)
-    p, q = walls[:, :2], walls[:, 2:]
-    if (_distance(a, p, q) < CLEARANCE).any() or (_distance(b, p, q) < CLEARANCE).any():
-        return False
-    if one == two:
-        return True
-    if (_distance(p, a, b) < CLEARANCE).any() or (_distance(q, a, b) < CLEARANCE).any():
-        return False
+def _clear(starts: np.ndarray, ends: np.ndarray, walls: np.ndarray) -> np.ndarray:
+    """bool [n]: which of the segments starts -> ends, [n, 2] each, keep their clearance from every wall [m, 4]."""
+    a, b = starts[:, None], ends[:, None]
+    p, q = walls[None, :, :2], walls[None, :, 2:]
+    near = np.minimum(_distance(a, p, q), _distance(b, p, q))
+    near = np.minimum(near, np.minimum(_distance(p, a, b), _distance(q, a, b)))
     crosses = (_turn(a, b, p) * _turn(a, b, q) < 0) & (_turn(p, q, a) * _turn(p, q, b) < 0)
-    return not crosses.any()
+    return ~(crosses | (near < CLEARANCE)).any(axis=1)
 
 
 def _distance(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Distances of points from segments; broadcasts [.., 2]."""
-    along = end - start
-    t = np.clip(((point - start) * along).sum(-1) / (along * along).sum(-1), 0.0, 1.0)
-    return np.hypot(*np.moveaxis(point - start - t[..., None] * along, -1, 0))
+    """Distances of points from segments; broadcasts [..., 2] to [...]."""
+    along, away = end - start, point - start
+    length = np.maximum((along * along).sum(-1), 1e-9)  # a segment may be a point
+    t = np.clip((away * along).sum(-1) / length, 0.0, 1.0)
+    return np.hypot(away[..., 0] - t * along[..., 0], away[..., 1] - t * along[..., 1])
 
 
 def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
