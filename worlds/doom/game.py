@@ -20,6 +20,7 @@ from worlds.spaces import action_space, observation_space
 TICS_PER_FRAME = 2
 CROP = slice(4, 196)  # rows of the game's 320x200 picture; it has no 320x192 mode
 SETTLING_TICS = 12  # the game ignores turning before
+ANGLE_STEP = 360.0 / 65536  # the game's finest turn, degrees
 NO_BOB = "+movebob 0 +stillbob 0"  # so that a pose has one picture, walking or standing
 
 
@@ -115,7 +116,7 @@ class DoomEnv(gymnasium.Env):
             action = self.spec_of_actions.from_space(action)
         values = self.spec_of_actions.encode(action).astype(float).tolist()
         keys = values[: len(self.world.keys)]
-        mouse = [degrees / TICS_PER_FRAME for degrees in values[len(keys) :]]
+        mouse = [_delta_per_tic(degrees) for degrees in values[len(keys) :]]
         if not game.is_episode_finished():
             game.make_action(keys + mouse, TICS_PER_FRAME)
         if game.is_episode_finished():
@@ -146,6 +147,15 @@ class DoomEnv(gymnasium.Env):
         self._frame = np.array(state.screen_buffer[CROP])  # the game writes its next picture into the same memory
         self._pose = tuple(float(value) for value in state.game_variables)
         return self._frame, {"pose": self._pose}
+
+
+def _delta_per_tic(degrees: float) -> float:
+    """What to ask of the game in each tic to turn by `degrees` in a frame, to within 0.006 degrees.
+
+    The game rounds angles down to steps of its 16-bit circle: half a step more makes that exact, both ways.
+    """
+    steps = round(degrees / TICS_PER_FRAME / ANGLE_STEP)
+    return (steps + 0.5) * ANGLE_STEP if steps else 0.0
 
 
 def import_vizdoom() -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 CELL_SIZES = (320, 352, 384, 416, 448, 512)  # map units
 INSETS = (24, 32, 40, 48, 56, 72)  # rock between a room and the border of its cell
 MIN_HALF_OPENING = 40
+HEADROOM = 88  # least height above the higher floor of an opening
 SIDES = ("west", "north", "east", "south")  # the order of a clockwise walk along a room's walls
 CORNERS = ("square", "chamfer", "notch", "round")
 
@@ -89,6 +90,10 @@ def plan_map(rng: random.Random, num_columns: int, num_rows: int, with_doors: bo
             if with_doors and rise <= 24 and rng.random() < 0.3:
                 link.kind, link.steps = "door", 3  # a lintel on each side of the door
         plan.links.append(link)
+    for link in plan.links:
+        ends = (rooms[link.one], rooms[link.two])
+        for room in ends:
+            room.ceiling = max(room.ceiling, max(end.floor for end in ends) + HEADROOM)
     return plan
 
 
@@ -133,7 +138,7 @@ def _make_room(
         cut = rng.randrange(24, min(largest_cut, 96) + 1, 8)
         one = rng.random() < 0.25
         corners = tuple(style if not one or i == index % 4 else "square" for i in range(4))
-    is_court = rng.random() < (0.2 if len(cells) == 1 else 0.4)
+    is_court = rng.random() < (0.22 if len(cells) == 1 else 0.45)
     return Room(index, cells, box, corners, cut, is_court=is_court)  # type: ignore[arg-type]
 
 
@@ -199,4 +204,4 @@ def _set_heights(rng: random.Random, plan: Plan, tree: list[Link]) -> None:
             done.add(new)
     for room in plan.rooms:
         tall = rng.choice((104, 120, 128, 136, 144, 160, 192)) + 24 * (len(room.cells) - 1)
-        room.ceiling = room.floor + (rng.choice((224, 256, 288)) if room.is_court else tall)
+        room.ceiling = room.floor + (rng.choice((120, 128, 144, 160, 192)) if room.is_court else tall)

@@ -50,16 +50,18 @@ def _sectors(rng: random.Random, plan: Plan, link: Link, looks: list[Look]) -> l
     light = (looks[link.one].sector.light + looks[link.two].sector.light) // 2
     look = looks[rng.choice((link.one, link.two))].sector
     ceiling_flat = look.ceiling_flat if look.ceiling_flat != "F_SKY1" else look.floor_flat
-    base = Sector(top, roof, look.floor_flat, ceiling_flat, light)
+    under_sky = one.is_court and two.is_court and link.kind != "door"
+    if under_sky:
+        ceiling_flat = "F_SKY1"
     if link.kind == "window":
         sill = top + rng.choice((32, 40, 48))
-        head = max(min(roof - 8, sill + rng.choice((48, 64, 96))), sill + 24)
+        head = roof if under_sky else max(min(roof - 8, sill + rng.choice((48, 64, 96))), sill + 24)
         return [Sector(sill, head, look.floor_flat, ceiling_flat, light)]
-    head = min(roof, top + rng.choice((88, 104, 112, 128, 160)))
+    head = roof if under_sky else min(roof, top + rng.choice((88, 104, 112, 128, 160)))
     if link.kind == "door":
         closed = Sector(top, top, look.floor_flat, ceiling_flat, light)
         lintel = Sector(top, min(roof, top + 112), look.floor_flat, ceiling_flat, light)
         return [lintel, closed, Sector(**vars(lintel))]
     rise = two.floor - one.floor
     floors = [one.floor + round(rise * (i + 1) / (link.steps + 1)) for i in range(link.steps)]
-    return [Sector(floor, head, base.floor_flat, ceiling_flat, light) for floor in floors]
+    return [Sector(floor, head, look.floor_flat, ceiling_flat, light) for floor in floors]

@@ -11,6 +11,7 @@ from worlds.doom.layout import SIDES, Plan, Room
 from worlds.doom.themes import Theme
 from worlds.doom.udmf import Edge, MapBuilder, Point, Sector
 
+PICTURE_HEIGHT = 128  # of most textures; a wall that is higher would show a picture twice
 DIRECTIONS = ((0, 1), (1, 0), (0, -1), (-1, 0))  # of travel along west, north, east, south
 
 
@@ -30,7 +31,7 @@ class Look:
 def choose_look(rng: random.Random, theme: Theme, room: Room, picture: tuple[str, int]) -> Look:
     wall = rng.choice(theme.walls)
     accent = rng.choice(theme.walls) if rng.random() < 0.5 else wall
-    light = rng.choice((224, 240, 255)) if room.is_court else rng.choice((168, 184, 200, 208, 224, 240))
+    light = rng.choice((224, 240, 255)) if room.is_court else rng.choice((184, 200, 216, 232, 240, 255))
     ceiling = "F_SKY1" if room.is_court else rng.choice(theme.ceilings)
     tint = 0xFFFFFF if room.is_court else rng.choice(themes.TINTS)
     sector = Sector(room.floor, room.ceiling, rng.choice(theme.floors), ceiling, light, tint)
@@ -134,13 +135,14 @@ def _add_panel(
     first = round((length - width) / 2 / 8) * 8
     spots = [(round(start[0] + toward[0] * d), round(start[1] + toward[1] * d)) for d in (first, first + width)]
     builder.add_edge(start, spots[0], Edge(sector, wall, offset=offset))
-    if rng.random() < 0.5:
+    height = builder.sectors[sector].ceiling - builder.sectors[sector].floor
+    if height <= PICTURE_HEIGHT + 8 and rng.random() < 0.5:
         builder.add_edge(spots[0], spots[1], Edge(sector, name, bottom_up=True))
     else:
         deep = [(round(x + outward[0] * 16), round(y + outward[1] * 16)) for x, y in spots]
         room = builder.sectors[sector]
         niche = replace(
-            room, ceiling=min(room.ceiling, room.floor + 128), light=min(255, room.light + 40), ceiling_flat=look.theme.ceilings[0]
+            room, ceiling=min(room.ceiling, room.floor + PICTURE_HEIGHT), light=min(255, room.light + 40), ceiling_flat=look.theme.ceilings[0]
         )
         inside = builder.add_sector(niche)
         builder.add_edge(spots[0], spots[1], Edge(sector, wall, offset=offset + first))

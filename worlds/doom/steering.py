@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.action import Action
@@ -13,6 +13,7 @@ Pose = tuple[float, float, float, float]  # x, y, z, angle in degrees anticlockw
 Place = tuple[float, float]
 
 TURN_LIMIT = 25.0  # degrees a frame; the world takes 30
+PATIENCE = 24  # frames to go on when something is in the way
 NEAR = 32.0  # a place counts as reached within this distance, map units
 
 
@@ -113,19 +114,21 @@ class Hands:
         for _ in range(frames):
             yield Action(tuple(keys), (self.turn(heading), 0.0))
 
-    def follow(self, trace: Sequence[Pose], limit: int = 4000) -> Iterator[Action]:
-        """Go where a recorded trace went and look where it looked, waiting for it or catching up by pose."""
-        index = 0
-        for _ in range(limit):
+    def follow(self, trace: Sequence[Pose]) -> Generator[Action, None, bool]:
+        """Go where a recorded trace went and look where it looked, frame by frame; False if something is in the way."""
+        index = waited = 0
+        while waited < PATIENCE:
             if index >= len(trace) - 1 and distance(self.pose, trace[-1][:2]) < 24.0:
-                return
-            here = trace[index]
-            behind = distance(self.pose, here[:2])
+                return True
+            behind = distance(self.pose, trace[index][:2])
             ahead = trace[min(index + 2, len(trace) - 1)]
             gap = distance(self.pose, ahead[:2])
             yaw = max(-TURN_LIMIT, min(TURN_LIMIT, 0.6 * wrap(self.pose[3] - ahead[3])))
             self._rate = yaw
             keys = self.keys_toward(ahead[:2], run=gap > 56.0, heading=self.pose[3] - yaw) if gap > 12.0 else ()
             yield Action(keys, (yaw, 0.0))
-            if behind < 64.0:
-                index = min(index + 1, len(trace) - 1)
+            if behind < 64.0 and index < len(trace) - 1:
+                index, waited = index + 1, 0
+            else:
+                waited += 1
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from engine.action import Action
@@ -15,6 +15,7 @@ from worlds.doom.walkways import Walkways
 TOURS = ("homes", "explore", "revisit")
 GAPS = (16, 64, 256, 1024, 4096)
 STUCK_FRAMES = 16
+STRIDE = 14.0  # a walk's usual length a frame with its turns, map units
 DOOR_REACH = 112.0  # begin to press `use` this near a door, map units
 
 
@@ -52,8 +53,9 @@ class Player(Hands):
     def _homes(self) -> Iterator[Action]:
         start = self.ways.nearest(*self.pose[:2])
         reach = self.rng.choice((700.0, 1200.0, 2000.0, 1e9))
-        around = [n for n in range(len(self.ways.points)) if self.ways.neighbours[n] and self._between(start, n) < reach]
-        homes = [(node, self.rng.uniform(0, 360)) for node in self.rng.sample(around, min(len(around), self.rng.choice((2, 2, 3, 4))))]
+        around = [n for nodes in self.ways.rooms for n in nodes if self._between(start, n) < reach]
+        nodes = self.rng.sample(around, min(len(around), self.rng.choice((2, 2, 3, 4))))
+        homes = [(node, self._outlook(node)) for node in nodes]
         while True:
             node, heading = self.rng.choice(homes)
             yield from self._go(node)
@@ -73,34 +75,31 @@ class Player(Hands):
             yield from self._go(self._near_node(200, 600))
         while True:
             in_place = self.gap < 48
-            yield from self._settle()
+            yield from self.rest(8)
+            if in_place:
+                yield from self.face(self._outlook(self.ways.nearest(*self.pose[:2])))
             start = self.frame
             yield from self._pan() if in_place else self._stroll()
             trace = self.trail[start:]
             end = self.frame
             yield from self._stay_away(trace, end, in_place)
             back = self.frame
-            yield from self.follow(trace)
-            if "return_start" not in self.marks:
-                self.marks |= {"gap": self.gap, "visit_start": start, "visit_end": end, "return_start": back, "return_end": self.frame}
+            returned = yield from self.follow(trace)
+            if returned and "return_start" not in self.marks:
+                self.marks |= {"gap": self.gap, "visit_start": start, "visit_end": end}
+                self.marks |= {"return_start": back, "return_end": self.frame}
             yield from self._go(self._near_node(200, 900))
 
     # Parts of a life.
 
-    def _settle(self) -> Iterator[Action]:
-        for _ in range(8):
-            yield Action((), (0.0, 0.0))
-
     def _pan(self) -> Iterator[Action]:
         """Look from one side to another on the spot."""
         self.change_pace()
-        heading = self.pose[3]
+        heading = self._outlook(self.ways.nearest(*self.pose[:2]))
         side = self.rng.choice((-1, 1))
         yield from self.face(heading + side * self.rng.uniform(30, 70))
         yield from self.rest(self.rng.randrange(2, 12))
-        yield from self.face(heading + side * self.rng.uniform(-40, 10))
-        while len(self.trail) and self.frame < 40:
-            yield Action((), (0.0, 0.0))
+        yield from self.face(heading - side * self.rng.uniform(0, 60))
 
     def _stroll(self) -> Iterator[Action]:
         """Walk about near here for at least 48 frames."""
@@ -111,24 +110,25 @@ class Player(Hands):
                 yield from self._glance()
 
     def _stay_away(self, trace: list[Pose], since: int, in_place: bool) -> Iterator[Action]:
-        """Leave, and be back at the trace's first pose no sooner than `gap` frames after its last."""
+        """Leave, and be back at the trace's first pose about `gap` frames after its last, never sooner."""
         home = trace[0]
         if in_place:
             away = self.pose[3] + self.rng.choice((-1, 1)) * self.rng.uniform(110, 180)
             yield from self.face(away)
             yield from self.rest(max(0, self.gap - 2 * (self.frame - since)))
         else:
-            walked = 0.6 * self.gap * 14.0
-            yield from self._go(self._near_node(0.35 * walked, 0.5 * walked) if self.gap < 512 else self._random_node())
-            while self.frame - since + self._way_home(home) / 14.0 < self.gap:
-                left = (self.gap - (self.frame - since)) * 14.0 - self._way_home(home)
-                yield from self._go(self._near_node(96, max(200.0, min(left * 0.5, 2500.0))))
-                if self.rng.random() < 0.3:
+            while True:
+                spare = (self.gap - (self.frame - since)) * STRIDE - self._way_home(home)
+                if spare < 96.0:
+                    break
+                farthest = min(max(0.6 * spare, 128.0), 2500.0)
+                yield from self._go(self._near_node(0.4 * farthest, farthest))
+                if spare > 3000.0 and self.rng.random() < 0.3:
                     yield from self._aside()
             yield from self._go(self.ways.nearest(*home[:2]))
             yield from self._reach(home[:2], None, False, near=16.0)
         while self.frame - since < self.gap - 8:
-            yield Action((), (self.turn(self.pose[3] + 8.0), 0.0))
+            yield Action((), (self.turn(self.pose[3] - 8.0), 0.0))
         yield from self.face(home[3], within=3.0)
 
     def _look_about(self, heading: float) -> Iterator[Action]:
@@ -208,7 +208,9 @@ class Player(Hands):
             if self.rng.random() < 0.06:
                 yield from self._look_back(self.ways.points[node])
 
-    def _reach(self, place: Place, style: str | None, run: bool, near: float = NEAR) -> Iterator[Action]:
+    def _reach(
+        self, place: Place, style: str | None, run: bool, near: float = NEAR
+    ) -> Generator[Action, None, bool]:
         """Walk straight to a place; False if something is in the way."""
         best, since = math.inf, 0
         offset = self.rng.choice((-1, 1)) * self.rng.uniform(25, 80)
@@ -244,13 +246,21 @@ class Player(Hands):
         yield from self.rest(self.rng.choice((0, 3, 8)))
         yield from self.face(heading if self.rng.random() < 0.5 else bearing(self.pose, place), within=20.0)
 
+    def _outlook(self, node: int) -> float:
+        """A heading from a node worth looking at: along one of its longest free ways, give or take."""
+        here = self.ways.points[node]
+        ways = sorted(self.ways.neighbours[node].items(), key=lambda item: -item[1])[:3]
+        x, y = self.ways.points[self.rng.choice(ways)[0]]
+        return math.degrees(math.atan2(y - here[1], x - here[0])) + self.rng.gauss(0.0, 20.0)
+
     def _random_node(self) -> int:
         return self.rng.choice(self.rng.choice(self.ways.rooms))
 
     def _near_node(self, least: float, most: float) -> int:
-        """A node so far from here, as the crow flies; any if there is none."""
-        fit = [n for nodes in self.ways.rooms for n in nodes if least <= distance(self.pose, self.ways.points[n]) <= most]
-        return self.rng.choice(fit) if fit else self._random_node()
+        """A node at the end of a walk so long; the one whose walk comes nearest if there is none."""
+        lengths = self.ways.distances(self.ways.nearest(*self.pose[:2]))[0]
+        fit = [node for node, length in lengths.items() if least <= length <= most]
+        return self.rng.choice(fit) if fit else min(lengths, key=lambda node: abs(lengths[node] - least))
 
     def _between(self, one: int, two: int) -> float:
         return math.dist(self.ways.points[one], self.ways.points[two])

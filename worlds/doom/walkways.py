@@ -43,10 +43,11 @@ class Walkways:
 
     def nearest(self, x: float, y: float) -> int:
         """The node nearest to a place."""
-        return min(range(len(self.points)), key=lambda node: (self.points[node][0] - x) ** 2 + (self.points[node][1] - y) ** 2)
+        reachable = (node for nodes in self.rooms for node in nodes)
+        return min(reachable, key=lambda node: (self.points[node][0] - x) ** 2 + (self.points[node][1] - y) ** 2)
 
-    def path(self, start: int, goal: int) -> list[int]:
-        """Nodes of a shortest way from start to goal, both included."""
+    def distances(self, start: int, goal: int | None = None) -> tuple[dict[int, float], dict[int, int]]:
+        """Lengths of the shortest ways from start, and the node before each; only what is needed to know the goal's."""
         best = {start: 0.0}
         came: dict[int, int] = {}
         queue = [(0.0, start)]
@@ -61,19 +62,15 @@ class Walkways:
                     best[other] = length + step
                     came[other] = node
                     heapq.heappush(queue, (length + step, other))
+        return best, came
+
+    def path(self, start: int, goal: int) -> list[int]:
+        """Nodes of a shortest way from start to goal, both included."""
+        came = self.distances(start, goal)[1]
         way = [goal]
         while way[-1] != start:
             way.append(came[way[-1]])
         return way[::-1]
-
-    def reachable(self, start: int) -> set[int]:
-        seen, queue = {start}, [start]
-        while queue:
-            for other in self.neighbours[queue.pop()]:
-                if other not in seen:
-                    seen.add(other)
-                    queue.append(other)
-        return seen
 
 
 def build_walkways(plan: Plan, builder: MapBuilder) -> Walkways | None:
@@ -96,7 +93,7 @@ def build_walkways(plan: Plan, builder: MapBuilder) -> Walkways | None:
         ways.join(one, two)
     if not ends:
         return None
-    reached = ways.reachable(ends[0][0])
+    reached = ways.distances(ends[0][0])[0]
     if not all(node in reached for pair in ends for node in pair):
         return None
     ways.rooms = [[node for node in nodes if node in reached] for nodes in ways.rooms]
