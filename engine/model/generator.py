@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.model.layers import Context, Layer, Patches, Waves, from_patches, modulate, rms
+from engine.model.layers import Context, ContextReader, Layer, Patches, Waves, from_patches, modulate, norm, rms
 from engine.model.rope import Place
 from engine.model.settings import ModelSettings
 
@@ -23,7 +23,7 @@ class FrameEncoder(nn.Module):
     def forward(self, latents: Tensor, action: Tensor, motion: Tensor, place: Place) -> Tensor:
         """latents [B, F, rows, columns, channels], action [B, F, size] scaled, motion [B, F, 3] scaled.
 
-        place: of the frames of [B * F, 1], with time and pose at rest. Returns [B, F, tokens, dim].
+        place: of one frame, with time and pose at rest. Returns [B, F, tokens, dim].
         """
         extra = self.action(action) + self.motion(motion)
         h = self.patches(latents, extra)
@@ -46,7 +46,9 @@ class Generator(nn.Module):
         self.action = Waves(settings.action_size, dim)
         self.no_action = nn.Parameter(0.02 * torch.randn(dim))
         self.to_modulation = nn.Linear(dim, 8 * dim)
-        self.layers = nn.ModuleList(Layer(settings, index, reads_context=True) for index in range(settings.layers))
+        self.layers = nn.ModuleList(Layer(settings, index, modulated=True) for index in range(settings.layers))
+        self.recent = ContextReader(dim, settings.layers, settings)
+        self.remembered = ContextReader(settings.memory_dim, len(settings.memory_readers), settings)
         self.to_patches = nn.Linear(dim, settings.patch_dim)
         self.to_motion = nn.Linear(settings.registers * dim, 3)
         for module in (self.to_modulation, self.to_patches, self.to_motion):
@@ -59,7 +61,7 @@ class Generator(nn.Module):
         """Predict the clean latents and the motion of each frame.
 
         noisy: [B, F, rows, columns, channels]. level: [B, F], 1 = pure noise. action: [B, F, size],
-        scaled. known: bool [B, F], whether the action is told. place: of all tokens, flat.
+        scaled. known: bool [B, F], whether the action is told. place: of all tokens.
         Returns latents like `noisy` and motion [B, F, 3], scaled (see pose.motion_between).
         """
         told = torch.where(known.unsqueeze(-1), self.action(action), self.no_action.to(noisy.dtype))
@@ -68,7 +70,7 @@ class Generator(nn.Module):
         h = self.patches(noisy, told)
         for layer in self.layers:
             h = layer(h, place, context, modulation[:, :, :6])
-        h = modulate(rms(h), modulation[:, :, 6], modulation[:, :, 7])
+        h = modulate(norm(h), modulation[:, :, 6], modulation[:, :, 7])
         registers = self.settings.registers
         latents = from_patches(self.to_patches(h[:, :, :-registers]), self.settings.patch, self.settings.grid)
         return latents, self.to_motion(h[:, :, -registers:].flatten(2))

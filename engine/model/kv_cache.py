@@ -21,10 +21,11 @@ class KVCache:
         settings = model.settings
         self.model, self.tokens = model, settings.frame_tokens
         self.slots, self.window = settings.memory_entries, settings.recent_frames
+        self.readers = {layer: row for row, layer in enumerate(settings.memory_readers)}
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
         for layer in range(settings.layers):
-            frames = self.window + 1 + (self.slots if settings.reads_memory(layer) else 0)
+            frames = self.window + 1 + (self.slots if layer in self.readers else 0)
             shape = (batch, settings.heads, frames * self.tokens, HEAD_DIM)
             self.keys.append(torch.zeros(shape, dtype=model.dtype, device=model.device))
             self.values.append(torch.zeros_like(self.keys[-1]))
@@ -36,22 +37,17 @@ class KVCache:
         return self.keys[layer], self.values[layer], None
 
     def write_recent(self, ring: int, tokens: Tensor, time: Tensor, pose: Tensor) -> None:
-        """Commit one frame: context tokens [B, 1, tokens, dim] at time [B, 1] and pose [B, 1, 3] into ring slot `ring`."""
-        place = self.model.place(time, pose)
-        for layer, module in enumerate(self.model.generator.layers):
-            start = (self.slots if self.model.settings.reads_memory(layer) else 0) + ring
-            key, value = module.read_context(tokens, place, dated=True)  # type: ignore[operator]
-            self._write(layer, start, key, value)
+        """Commit frames from ring slot `ring` on: context tokens [B, F, tokens, dim] at time [B, F], pose [B, F, 3]."""
+        kv = self.model.generator.recent(tokens, self.model.place(time, pose), dated=True)
+        for layer in range(len(self.keys)):
+            self._write(layer, ring + (self.slots if layer in self.readers else 0), kv[layer])
 
-    def write_memory(self, slot: int, tokens: Tensor, pose: Tensor) -> None:
-        """Show one memory entry, read as context tokens [B, 1, tokens, dim] at pose [B, 1, 3], in `slot`."""
-        place = self.model.place(torch.zeros(pose.shape[:2], device=pose.device), pose)
-        for layer, module in enumerate(self.model.generator.layers):
-            if self.model.settings.reads_memory(layer):
-                key, value = module.read_context(tokens, place, dated=False)  # type: ignore[operator]
-                self._write(layer, slot, key, value)
+    def write_memory(self, slot: int, kv: Tensor) -> None:
+        """Show memory entries from `slot` on: keys and values [readers, 2, B, heads, F * tokens, head_dim]."""
+        for layer, row in self.readers.items():
+            self._write(layer, slot, kv[row])
 
-    def _write(self, layer: int, frame: int, key: Tensor, value: Tensor) -> None:
-        span = slice(frame * self.tokens, frame * self.tokens + key.shape[2])
-        self.keys[layer][:, :, span] = key
-        self.values[layer][:, :, span] = value
+    def _write(self, layer: int, frame: int, kv: Tensor) -> None:
+        span = slice(frame * self.tokens, frame * self.tokens + kv.shape[3])
+        self.keys[layer][:, :, span] = kv[0]
+        self.values[layer][:, :, span] = kv[1]

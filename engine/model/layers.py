@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.attention import attend
-from engine.model.rope import Place, move, move_back, move_query, timeless
+from engine.model.rope import Place, dateless
 from engine.model.settings import HEAD_DIM, ModelSettings
 
 
@@ -24,12 +24,17 @@ class Context(Protocol):
 
 def rms(x: Tensor) -> Tensor:
     """Scale vectors to a root mean square of 1 over the last axis."""
-    return F.rms_norm(x, x.shape[-1:])
+    return x * torch.rsqrt(x.float().square().mean(dim=-1, keepdim=True) + 1e-6).to(x.dtype)
+
+
+def norm(x: Tensor) -> Tensor:
+    """Layer norm over the last axis, without gains."""
+    return F.layer_norm(x, x.shape[-1:])
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """x [B, frames, tokens, dim], scale and shift [B, frames, dim]."""
-    return x * (1 + scale.unsqueeze(2)) + shift.unsqueeze(2)
+    return torch.addcmul(shift.unsqueeze(2), x, 1 + scale.unsqueeze(2))
 
 
 class Layer(nn.Module):
@@ -39,7 +44,7 @@ class Layer(nn.Module):
     the conditioning. With a `context`, attention also reads the context's keys and values.
     """
 
-    def __init__(self, settings: ModelSettings, index: int = 0, reads_context: bool = False) -> None:
+    def __init__(self, settings: ModelSettings, index: int = 0, modulated: bool = False) -> None:
         super().__init__()
         dim, hidden = settings.dim, settings.dim * settings.mlp_ratio
         self.index, self.heads = index, settings.heads
@@ -47,46 +52,54 @@ class Layer(nn.Module):
         self.out = nn.Linear(dim, dim, bias=False)
         self.up = nn.Linear(dim, hidden, bias=False)
         self.down = nn.Linear(hidden, dim, bias=False)
-        self.context_kv = nn.Linear(dim, 2 * dim, bias=False) if reads_context else None
-        self.modulation = nn.Parameter(torch.zeros(6, dim)) if reads_context else None
+        self.modulation = nn.Parameter(torch.zeros(6, dim)) if modulated else None
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.down.weight)
 
     def forward(
         self, h: Tensor, place: Place, context: Context | None = None, modulation: Tensor | None = None
     ) -> Tensor:
-        """h: [B, frames, tokens, dim]; place: of all its tokens, flat."""
+        """h: [B, frames, tokens, dim]; place: of all its tokens."""
         if modulation is None or self.modulation is None:
-            h = h + self._attention(rms(h), place, context)
-            return h + self.down(F.relu(self.up(rms(h))).square())
+            h = h + self._attention(norm(h), place, context)
+            return h + self.down(F.relu(self.up(norm(h))).square())
         scale1, shift1, gate1, scale2, shift2, gate2 = (modulation + self.modulation.to(h.dtype)).unbind(2)
-        h = h + (1 + gate1.unsqueeze(2)) * self._attention(modulate(rms(h), scale1, shift1), place, context)
-        x = modulate(rms(h), scale2, shift2)
-        return h + (1 + gate2.unsqueeze(2)) * self.down(F.relu(self.up(x)).square())
+        x = self._attention(modulate(norm(h), scale1, shift1), place, context)
+        h = torch.addcmul(h, x, 1 + gate1.unsqueeze(2))
+        x = self.down(F.relu(self.up(modulate(norm(h), scale2, shift2))).square())
+        return torch.addcmul(h, x, 1 + gate2.unsqueeze(2))
 
     def _attention(self, x: Tensor, place: Place, context: Context | None) -> Tensor:
         batch, frames, tokens, dim = x.shape
-        qkv = self.qkv(x).view(batch, frames * tokens, 3, self.heads, HEAD_DIM).permute(2, 0, 3, 1, 4)
-        query = move_query(rms(qkv[0]), place).to(qkv.dtype)
-        key, value = move(rms(qkv[1]), place).to(qkv.dtype), move(qkv[2], place).to(qkv.dtype)
+        qkv = self.qkv(x).view(batch, frames * tokens, 3, dim)
+        qkv = torch.cat([rms(qkv[:, :, :2]), qkv[:, :, 2:]], dim=2)
+        moved = place.qkv(qkv.unflatten(-1, (self.heads, HEAD_DIM))).to(qkv.dtype)
+        query, key, value = moved.permute(2, 0, 3, 1, 4)
         mask = None
         if context is not None:
             key, value, mask = context.join(self.index, key, value)
-        out = move_back(attend(query, key, value, mask), place).to(qkv.dtype)  # type: ignore[arg-type]
-        return self.out(out.transpose(1, 2).reshape(batch, frames, tokens, dim))
+        out = attend(query, key, value, mask).transpose(1, 2)  # type: ignore[arg-type]
+        return self.out(place.back(out).to(qkv.dtype).reshape(batch, frames, tokens, dim))
 
-    def read_context(self, tokens: Tensor, place: Place, dated: bool) -> tuple[Tensor, Tensor]:
-        """Keys and values [B, heads, N, head_dim] of context tokens [B, frames, tokens, dim] at `place`.
 
-        dated: whether they keep their time; memory entries do not.
+class ContextReader(nn.Module):
+    """Context tokens -> keys and values for several layers at once, in one product."""
+
+    def __init__(self, size: int, num_layers: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.num_layers, self.heads = num_layers, settings.heads
+        self.project = nn.Linear(size, num_layers * 2 * settings.dim, bias=False)
+
+    def forward(self, tokens: Tensor, place: Place, dated: bool) -> Tensor:
+        """tokens [B, frames, tokens, size] at `place` -> [layers, 2, B, heads, frames * tokens, head_dim].
+
+        dated: whether keys and values keep their time; memory entries do not.
         """
-        assert self.context_kv is not None
-        batch, frames, count, _ = tokens.shape
-        kv = self.context_kv(tokens).view(batch, frames * count, 2, self.heads, HEAD_DIM).permute(2, 0, 3, 1, 4)
-        key, value = rms(kv[0]), kv[1]
+        kv = self.project(tokens).flatten(1, 2).unflatten(-1, (self.num_layers, 2, -1))
+        kv = torch.cat([rms(kv[:, :, :, :1]), kv[:, :, :, 1:]], dim=3).unflatten(-1, (self.heads, HEAD_DIM))
         if not dated:
-            key, value = timeless(key), timeless(value)
-        return move(key, place).to(kv.dtype), move(value, place).to(kv.dtype)
+            kv = kv * dateless(kv.dtype, kv.device)
+        return place.into(kv).to(kv.dtype).permute(2, 3, 0, 4, 1, 5)
 
 
 class Patches(nn.Module):

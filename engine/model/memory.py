@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.model.layers import Layer, rms
+from engine.model.layers import Layer, norm, rms
 from engine.model.rope import Place
 from engine.model.settings import ModelSettings
 
@@ -20,21 +20,16 @@ class MemoryModel(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.memory_layers))
         self.compress_tokens = nn.Linear(settings.dim, settings.memory_dim, bias=False)
-        self.expand_tokens = nn.Linear(settings.memory_dim, settings.dim, bias=False)
 
     def compress(self, tokens: Tensor, place: Place) -> Tensor:
         """Context tokens of blocks [N, block_frames, tokens, dim] -> entries [N, tokens, memory_dim] of unit size.
 
-        place: of all the block's tokens, flat, positions relative to its last frame.
+        place: of all the block's tokens, positions relative to its last frame.
         """
         h = tokens
         for layer in self.layers:
             h = layer(h, place)
-        return rms(self.compress_tokens(rms(h[:, -1])))
-
-    def read(self, entries: Tensor) -> Tensor:
-        """Entries [.., tokens, memory_dim] -> context tokens [.., tokens, dim] for the generator's layers."""
-        return rms(self.expand_tokens(entries))
+        return rms(self.compress_tokens(norm(h[:, -1])))
 
 
 def quantise(entries: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from engine.model.codec import Codec
 from engine.model.generator import FrameEncoder, Generator
 from engine.model.memory import MemoryModel
-from engine.model.rope import Place, place_frames
+from engine.model.rope import Place, place_tokens
 from engine.model.settings import ModelSettings
 
 
@@ -45,8 +45,8 @@ class WorldModel(nn.Module):
         return action[..., -axes].float() if axes else torch.zeros(action.shape[:-1], device=action.device)
 
     def place(self, time: Tensor, pose: Tensor) -> Place:
-        """Places of all tokens of frames [B, F] at poses [B, F, 3], flat, in the network's type."""
-        return place_frames(self.settings, time, pose).flat().to(self.dtype)
+        """Places of all tokens of frames [B, F] at poses [B, F, 3], in the network's type."""
+        return place_tokens(self.settings, time, pose, self.dtype)
 
     def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""

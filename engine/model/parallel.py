@@ -68,20 +68,36 @@ def chunk_masks(settings: ModelSettings, frames: int, rebuilt: int, recent: int,
 
 
 class ParallelContext:
-    """Keys and values of memory and clean frames, made by each layer as it asks for them."""
+    """Keys and values of memory slots and clean frames, [layers, 2, B, heads, N, head_dim] each."""
 
-    def __init__(self, model: WorldModel, memory: tuple, clean: tuple, masks: Masks) -> None:
-        self.model, self.memory, self.clean, self.masks = model, memory, clean, masks
+    def __init__(self, model: WorldModel, memory: Tensor, clean: Tensor, masks: Masks) -> None:
+        self.readers = {layer: row for row, layer in enumerate(model.settings.memory_readers)}
+        self.memory, self.clean, self.masks = memory, clean, masks
 
     def join(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
-        module = self.model.generator.layers[layer]
-        parts = [module.read_context(*self.clean, dated=True), (key, value)]  # type: ignore[operator]
-        mask = self.masks.without_memory
-        if self.model.settings.reads_memory(layer):
-            parts.insert(0, module.read_context(*self.memory, dated=False))  # type: ignore[operator]
+        parts, mask = [(self.clean[layer, 0], self.clean[layer, 1]), (key, value)], self.masks.without_memory
+        if layer in self.readers:
+            row = self.readers[layer]
+            parts.insert(0, (self.memory[row, 0], self.memory[row, 1]))
             mask = self.masks.with_memory
         keys, values = zip(*parts, strict=True)
         return torch.cat(keys, dim=2), torch.cat(values, dim=2), mask
+
+
+def read_memory(
+    model: WorldModel, block_tokens: Tensor, entries: Tensor, pose: Tensor, filled: Tensor, plain: Tensor | None
+) -> Tensor:
+    """Keys and values of memory slots [readers, 2, B, heads, slots * tokens, head_dim]; zeros where not filled.
+
+    plain: bool [B], rows that read their block's exact last frame in place of its entry.
+    """
+    place = model.place(torch.zeros(pose.shape[:2], device=pose.device), pose)
+    kv = model.generator.remembered(entries, place, dated=False)
+    if plain is not None:
+        exact = model.generator.recent(block_tokens[:, :, -1], place, dated=False)
+        kv = torch.where(plain[:, None, None, None], exact[model.settings.memory_readers], kv)
+    held = filled.repeat_interleave(model.settings.frame_tokens, dim=1)
+    return kv * held[:, None, :, None]
 
 
 def motions(start: Tensor, frames: Tensor) -> Tensor:
@@ -110,13 +126,13 @@ def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Ten
 
 def predict_chunk(
     model: WorldModel, chunk: Chunk, noisy: Tensor, level: Tensor, masks: Masks, drop: Tensor | None = None,
-    rebuild: Tensor | None = None, plain: bool = False, context: Tensor | None = None,
+    rebuild: Tensor | None = None, plain: Tensor | None = None, context: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Predict the clean latents and motions of a chunk's last C frames (and of the blocks to rebuild).
 
     noisy: [B, C + R, ...], level [B, C + R]; drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot
-    whose R frames are to be rebuilt from its entry; plain: entries are exact last frames of
-    blocks instead of the memory model's; context: clean frames to show in place of chunk.latents.
+    whose R frames are to be rebuilt from its entry; plain: bool [B], chunks whose entries
+    are the exact last frames of blocks instead of the memory model's; context: clean frames to show in place of chunk.latents.
     """
     settings = model.settings
     window = settings.recent_frames
@@ -126,8 +142,7 @@ def predict_chunk(
     if drop is not None:
         clean = clean * ~drop[:, :-1, None, None]
     block_tokens, entries, entry_poses = memory_entries(model, chunk)
-    memory = block_tokens[:, :, -1] if plain else model.memory.read(entries)
-    memory = memory * chunk.filled[..., None, None]
+    memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled, plain)
 
     batch, total = chunk.actions.shape[:2]
     time = torch.arange(total, device=noisy.device).expand(batch, total)
@@ -141,12 +156,7 @@ def predict_chunk(
         ages = torch.arange(1 - settings.block_frames, 1, device=noisy.device).expand(batch, -1)
         ask_time = torch.cat([ask_time, ages], dim=1)
         known = torch.cat([known, torch.zeros_like(ages, dtype=torch.bool)], dim=1)
-    slot_time = torch.zeros(batch, settings.memory_entries, device=noisy.device)
-    holder = ParallelContext(
-        model,
-        (memory, model.place(slot_time, entry_poses)),
-        (clean, model.place(time[:, :-1], chunk.poses[:, :-1])),
-        masks,
-    )
+    recent = model.generator.recent(clean, model.place(time[:, :-1], chunk.poses[:, :-1]), dated=True)
+    holder = ParallelContext(model, memory, recent, masks)
     place = model.place(ask_time, asked)
     return model.generator(noisy, level, model.scale_action(actions), known, place, holder)

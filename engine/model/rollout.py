@@ -125,18 +125,24 @@ class Rollout:
     def _show(self, slot: int) -> None:
         """Write what `slot` holds in each session into the cache."""
         held = [slots[slot] for slots in self.slots]
-        tokens = torch.zeros_like(self.recent_tokens[:, 0])
+        settings = self.model.settings
+        size = settings.memory_dim if self.memory == "blocks" else settings.dim
+        tokens = torch.zeros(self.batch, 1, settings.frame_tokens, size, dtype=self.model.dtype, device=self.device)
         where = torch.zeros(self.batch, 1, 3, device=self.device)
         for row, (bank, index) in enumerate(zip(self.banks, held, strict=True)):
             if index < 0:
                 continue
-            where[row] = poses.relative_to(bank.poses[index].view(1, 1, 3), self.anchor[row : row + 1])
+            where[row, 0] = bank.poses[index]
             if self.memory == "plain":
-                tokens[row] = self.plain_tokens[index][row]
+                tokens[row, 0] = self.plain_tokens[index][row]
             else:
-                picked = torch.tensor([index], device=self.device)
-                tokens[row] = self.model.memory.read(bank.read(picked, self.model.dtype))[0]
-        self.cache.write_memory(slot, tokens.unsqueeze(1), where)
+                tokens[row] = bank.read(torch.tensor([index], device=self.device), self.model.dtype)
+        place = self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, self.anchor))
+        if self.memory == "plain":
+            kv = self.model.generator.recent(tokens, place, dated=False)[settings.memory_readers]
+        else:
+            kv = self.model.generator.remembered(tokens, place, dated=False)
+        self.cache.write_memory(slot, kv)
 
     def _follow(self, pose: Tensor) -> None:
         """Measure positions from the camera again once it has gone far: products of large numbers lose digits."""
@@ -150,7 +156,8 @@ class Rollout:
             where = poses.relative_to(self.recent_poses[:, ring : ring + 1], self.anchor)
             self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], time, where)
         for slot in range(self.model.settings.memory_entries):
-            self._show(slot)
+            if any(slots[slot] >= 0 for slots in self.slots):
+                self._show(slot)
 
 
 def _assign(slots: list[int], wanted: list[int]) -> list[int]:

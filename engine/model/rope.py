@@ -1,12 +1,12 @@
 """Where tokens are, in attention: time, row, and the camera's pose, as a rotary-like encoding.
 
-Each head's channels are 30 pairs and 4 scalars. Pairs are rotated by angles that stand for time
-(4 pairs), the token's row (6) and the world direction of the token's ray (20); for the last four
-pairs the ray's rotation is followed by a translation that mixes in the scalars, so that together
-they carry the group SE(2) of the camera's motion on the ground. Keys and values are moved by
-their own place and queries by theirs; only the relative place survives in the product, and the
-output is moved back into the query's place, so a layer knows how far what it read had to travel
-(geometric transform attention, arXiv 2310.10375, eq. 5-7; rotary encoding, arXiv 2104.09864).
+A head's 64 channels are 26 pairs that are rotated, and 4 triples (a, b, s). Pairs turn by angles
+that stand for time (4 pairs), the token's row (6) and the world direction of the token's ray (16).
+The (a, b) of a triple turns with the ray too and is then shifted by s times the camera's position, so
+that triples carry the group SE(2) of the camera's motion on the ground. Keys and values are
+moved by their own place and queries by theirs; only the relative place survives in the product,
+and the output is moved back into the query's place, so a layer knows how far what it read had to
+travel (geometric transform attention, arXiv 2310.10375, eq. 5-7; rotary encoding, 2104.09864).
 """
 
 from __future__ import annotations
@@ -17,101 +17,104 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.model.settings import ModelSettings
+from engine.model.settings import HEAD_DIM, ModelSettings
 
 TIME_RATES = (1.0, 0.4, 0.16, 0.064)  # radians per frame
 ROW_RATES = (1.2, 0.9, 0.6, 0.4, 0.2, 0.1)  # radians per row
 RAY_RATES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)  # whole numbers: a full turn changes nothing
-NUM_SHIFTED = 4  # pairs of rate 1 that are translated too
-NUM_PAIRS = len(TIME_RATES) + len(ROW_RATES) + len(RAY_RATES) + NUM_SHIFTED
 NUM_TIME = len(TIME_RATES)
+PAIRS = NUM_TIME + len(ROW_RATES) + len(RAY_RATES)
+TRIPLES = (HEAD_DIM - 2 * PAIRS) // 3
+A, B, S = (slice(2 * PAIRS + k * TRIPLES, 2 * PAIRS + (k + 1) * TRIPLES) for k in range(3))  # a triple's channels
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A linear map of head channels, one for each token: x * own + partner(x) * other, and a third term for triples."""
+
+    own: Tensor  # [.., HEAD_DIM]
+    other: Tensor  # [.., HEAD_DIM]
+    third: Tensor  # [.., 3 * TRIPLES]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: [.., HEAD_DIM], tables broadcast against it."""
+        a, b, s = x[..., A], x[..., B], x[..., S]
+        partner = torch.cat([x[..., PAIRS : 2 * PAIRS], x[..., :PAIRS], b, a, a], dim=-1)
+        y = torch.addcmul(x * self.own, partner, self.other)
+        y[..., 2 * PAIRS :] += torch.cat([s, s, b], dim=-1) * self.third
+        return y
+
+    def to(self, dtype: torch.dtype) -> Transform:
+        return Transform(self.own.to(dtype), self.other.to(dtype), self.third.to(dtype))
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where each token of a sequence is. Leading axes are the caller's; tokens are next to last."""
+    """Where each token of a sequence is: the transforms that bring its channels into the world and back."""
 
-    cos: Tensor  # [.., tokens, pairs]
-    sin: Tensor  # [.., tokens, pairs]
-    shift: Tensor  # [.., tokens, 2]: the camera's position, in the world's pose units
-
-    def to(self, dtype: torch.dtype) -> Place:
-        return Place(self.cos.to(dtype), self.sin.to(dtype), self.shift.to(dtype))
-
-    def flat(self) -> Place:
-        """[B, frames, tokens, .] -> [B, 1, frames * tokens, .], broadcasting over heads."""
-        return Place(*(x.flatten(1, 2).unsqueeze(1) for x in (self.cos, self.sin, self.shift)))
+    qkv: Transform  # [B, tokens, 3, 1, .]: for a layer's own queries, keys and values
+    into: Transform  # [B, tokens, 1, 1, 1, .]: for keys and values of a context, of all layers
+    back: Transform  # [B, tokens, 1, .]: for the output
 
 
-def place_frames(settings: ModelSettings, time: Tensor, pose: Tensor) -> Place:
-    """Places of all tokens of frames.
+def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype) -> Place:
+    """Places of all tokens of frames, as one sequence.
 
     time: [B, frames], frame index. pose: [B, frames, 3]: x, y (pose units), heading (radians,
-    clockwise). Returns tables of shape [B, frames, frame_tokens, .], float32.
+    clockwise). Angles are computed in float32; tables have type `dtype`.
     """
+    angle, shift = _angles(settings, time, pose)
+    cos, sin = angle.cos(), angle.sin()
+    ray = (cos[..., NUM_TIME + len(ROW_RATES), None], sin[..., NUM_TIME + len(ROW_RATES), None])  # of rate 1
+    c, s = (x.expand(*x.shape[:-1], TRIPLES) for x in ray)
+    x, y = (part.expand_as(c) for part in shift.unbind(-1))
+    one, zero = torch.ones_like(c), torch.zeros_like(c)
+    own = torch.cat([cos, cos, c, c, one], dim=-1)
+    into = Transform(own, torch.cat([-sin, sin, -s, s, zero], -1), torch.cat([x, y, zero], -1))
+    ask = Transform(
+        own, torch.cat([-sin, sin, -s, s, -(x * c + y * s)], -1), torch.cat([zero, zero, x * s - y * c], -1)
+    )
+    back = Transform(
+        own,
+        torch.cat([sin, -sin, s, -s, zero], -1),
+        torch.cat([-(c * x + s * y), s * x - c * y, zero], -1),
+    )
+    joint = Transform(*(torch.stack(parts, dim=2).unsqueeze(3) for parts in _tables(ask, into, into)))
+    single = Transform(*(part[:, :, None, None, None] for (part,) in _tables(into)))
+    backward = Transform(*(part[:, :, None] for (part,) in _tables(back)))
+    return Place(joint.to(dtype), single.to(dtype), backward.to(dtype))
+
+
+def _tables(*transforms: Transform) -> list[list[Tensor]]:
+    """The transforms' own, other and third tables, grouped by kind."""
+    return [[getattr(t, kind) for t in transforms] for kind in ("own", "other", "third")]
+
+
+def _angles(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+    """Angles of the pairs [B, tokens, PAIRS] and positions [B, tokens, 2, 1], float32, of all tokens in order."""
     rows, columns = settings.grid
     device = time.device
     half = math.tan(math.radians(settings.fov) / 2)
     column = (torch.arange(columns, device=device) + 0.5) / columns * 2 - 1
-    rays = torch.atan(column * half).repeat(rows)
     row = torch.arange(rows, device=device).repeat_interleave(columns).float() - (rows - 1) / 2
     still = torch.zeros(settings.registers, device=device)
-    rays, row = torch.cat([rays, still]), torch.cat([row, still])
+    rays, row = torch.cat([torch.atan(column * half).repeat(rows), still]), torch.cat([row, still])
+    lead = (*time.shape, settings.frame_tokens)
 
     def rates(values: tuple[float, ...]) -> Tensor:
         return torch.tensor(values, device=device, dtype=torch.float32)
 
-    lead = (*time.shape, settings.frame_tokens)
     time_angle = (time.float()[..., None, None] * rates(TIME_RATES)).expand(*lead, -1)
     row_angle = (row[:, None] * rates(ROW_RATES)).expand(*lead, -1)
-    world_ray = pose[..., None, 2:].float() + rays[:, None]
-    ray_angle = world_ray * rates((*RAY_RATES, *(1,) * NUM_SHIFTED))
+    ray_angle = (pose[..., None, 2:].float() + rays[:, None]) * rates(RAY_RATES)
     angle = torch.cat([time_angle, row_angle, ray_angle], dim=-1)
     shift = pose[..., None, :2].float().expand(*lead, 2)
-    return Place(angle.cos(), angle.sin(), shift)
+    return angle.flatten(1, 2), shift.flatten(1, 2).unsqueeze(-2)
 
 
-def _split(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    return x[..., :NUM_PAIRS], x[..., NUM_PAIRS : 2 * NUM_PAIRS], x[..., 2 * NUM_PAIRS :]
-
-
-def _rotate(a: Tensor, b: Tensor, place: Place) -> tuple[Tensor, Tensor]:
-    return a * place.cos - b * place.sin, b * place.cos + a * place.sin
-
-
-def _translate(pairs: Tensor, scalars: Tensor, amount: Tensor) -> Tensor:
-    return torch.cat([pairs[..., :-NUM_SHIFTED], pairs[..., -NUM_SHIFTED:] + scalars * amount], dim=-1)
-
-
-def move(x: Tensor, place: Place) -> Tensor:
-    """Keys or values [.., tokens, head_dim] into the world: rotate pairs, then translate by the scalars."""
-    a, b, s = _split(x)
-    a, b = _rotate(a, b, place)
-    a = _translate(a, s, place.shift[..., :1])
-    b = _translate(b, s, place.shift[..., 1:])
-    return torch.cat([a, b, s], dim=-1)
-
-
-def move_query(x: Tensor, place: Place) -> Tensor:
-    """Queries [.., tokens, head_dim]: the inverse transpose of `move`, so products depend on relative place alone."""
-    a, b, s = _split(x)
-    a, b = _rotate(a, b, place)
-    s = s - a[..., -NUM_SHIFTED:] * place.shift[..., :1] - b[..., -NUM_SHIFTED:] * place.shift[..., 1:]
-    return torch.cat([a, b, s], dim=-1)
-
-
-def move_back(x: Tensor, place: Place) -> Tensor:
-    """Attention outputs [.., tokens, head_dim] from the world into the query's own place: the inverse of `move`."""
-    a, b, s = _split(x)
-    a = _translate(a, s, -place.shift[..., :1])
-    b = _translate(b, s, -place.shift[..., 1:])
-    a, b = a * place.cos + b * place.sin, b * place.cos - a * place.sin
-    return torch.cat([a, b, s], dim=-1)
-
-
-def timeless(x: Tensor) -> Tensor:
-    """Keys or values [.., head_dim] with silent time channels: a memory entry's age has no bound, a rotation's has."""
-    keep = torch.ones(x.shape[-1], device=x.device, dtype=x.dtype)
+def dateless(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """[HEAD_DIM] that silences the time channels: a memory entry's age has no bound, a rotation's has."""
+    keep = torch.ones(HEAD_DIM, device=device, dtype=dtype)
     keep[:NUM_TIME] = 0
-    keep[NUM_PAIRS : NUM_PAIRS + NUM_TIME] = 0
-    return x * keep
+    keep[PAIRS : PAIRS + NUM_TIME] = 0
+    return keep

@@ -76,6 +76,7 @@ class ModelSettings:
         """Numbers of the latent that one spatial token stands for."""
         return self.patch * self.patch * self.codec.latent_channels
 
-    def reads_memory(self, layer: int) -> bool:
-        """Every second layer of the generator attends to memory entries."""
-        return layer % 2 == 1
+    @property
+    def memory_readers(self) -> list[int]:
+        """Indices of the generator's layers that attend to memory entries: every second one."""
+        return list(range(1, self.layers, 2))

@@ -54,7 +54,7 @@ class GeneratorTraining:
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         stage, settings, window = self.stage, self.model.settings, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
-        coin = torch.rand(4, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
+        coin = torch.rand(2, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
         chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
         batch, frames = chunk.actions.shape[0], stage.frames
         target = chunk.latents[:, window:]
@@ -72,10 +72,11 @@ class GeneratorTraining:
             block_level = draw_levels((batch, 1), random, 0.4, self.device).expand(-1, self.rebuilt)
             level = torch.cat([level, block_level], dim=1)
         noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
+        plain = torch.rand(batch, generator=random, device=self.device) < stage.plain
         noisy = add_noise(target, noise, level)
         latents, motion = self.predict(
             self.model, chunk, noisy, level, self.masks[1 if coin[1] < 0.15 else window],
-            drop=self._hide(chunk, random), rebuild=rebuild, plain=coin[2] < stage.plain, context=context,
+            drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context,
         )  # fmt: skip
         error = (latents.float() - target.float()).square().mean(dim=(2, 3, 4))
         weighted = error * velocity_weight(level, 0.2)

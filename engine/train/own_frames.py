@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, memory_entries, motions
+from engine.model.parallel import Chunk, memory_entries, motions, read_memory
 from engine.model.sampler import denoise
 
 
@@ -23,10 +23,7 @@ def roll_out(model: WorldModel, chunk: Chunk, levels: Sequence[float], random: t
     settings = model.settings
     window, dtype = settings.recent_frames, chunk.latents.dtype
     cache = KVCache(model, len(chunk.latents))
-    _, entries, entry_poses = memory_entries(model, chunk)
-    memory = model.memory.read(entries) * chunk.filled[..., None, None]
-    for slot in range(settings.memory_entries):
-        cache.write_memory(slot, memory[:, slot : slot + 1], entry_poses[:, slot : slot + 1])
+    cache.write_memory(0, read_memory(model, *memory_entries(model, chunk), chunk.filled, None))
     moved = motions(chunk.before, chunk.poses).to(dtype)
     latents = chunk.latents.clone()
     for index in range(latents.shape[1]):

@@ -58,7 +58,7 @@ class GeneratorStage:
     pure: float = 0.15  # share of targets that start from pure noise
     context_noise: float = 0.2  # largest standard deviation added to clean frames shown
     no_memory: float = 0.1  # share of chunks without memory
-    plain: float = 0.1  # share of steps whose entries are exact frames in place of the memory model's
+    plain: float = 0.1  # share of chunks whose entries are exact frames in place of the memory model's
     old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
     own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
     own_steps: int = 2  # denoise steps of that rollout
