@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import shutil
+import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from engine import world as worlds_on_disk
 from engine.action import Action
 from engine.errors import SessionError, WorldError
 from worlds.doom.maps import FLAVOURS, MAP_NAME, DoomMap, generate
+from worlds.doom.udmf import map_names
 from worlds.spaces import action_space, observation_space
 
 TICS_PER_FRAME = 2
@@ -42,6 +45,7 @@ class DoomEnv(gymnasium.Env):
         self.spec_of_actions = self.world.action_spec
         self.action_space = action_space(self.spec_of_actions)
         self.observation_space = observation_space(self.world)
+        self._attack = self.spec_of_actions.keys.index("attack")
         self.flavour = flavour
         self.map: DoomMap | None = None
         self._frame: np.ndarray | None = None
@@ -56,32 +60,32 @@ class DoomEnv(gymnasium.Env):
                 path.write_bytes(self.map.wad())
                 map = MAP_NAME
             else:
-                path = _check_wad(wad)
-            self._start_game(path, map or MAP_NAME, seed)
+                path, map = find_map(wad, map)
+            self._start_game(path, map, seed)
         except BaseException:
             self.close()
             raise
 
-    def _start_game(self, wad: Path | None, map_name: str, seed: int) -> None:
+    def _start_game(self, wad: Path, map_name: str, seed: int) -> None:
         vizdoom = import_vizdoom()
         game = vizdoom.DoomGame()
         game.set_doom_config_path(str(self._folder / "game.ini"))
-        game.set_doom_game_path(str(Path(vizdoom.__file__).parent / "freedoom2.wad"))
-        if wad is not None:
+        game.set_doom_game_path(str(_freedoom()))
+        if wad != _freedoom():
             game.set_doom_scenario_path(str(wad))
         game.set_doom_map(map_name)
         game.set_screen_resolution(vizdoom.ScreenResolution.RES_320X200)
         game.set_screen_format(vizdoom.ScreenFormat.RGB24)
-        for setting in ("hud", "minimal_hud", "crosshair", "messages", "corpses", "screen_flashes", "decals", "particles"):
-            getattr(game, f"set_render_{setting}")(self.flavour == "monsters" and setting == "corpses")
-        game.set_render_weapon(self.flavour == "monsters")
+        for part in ("hud", "minimal_hud", "crosshair", "messages", "screen_flashes", "decals", "particles"):
+            getattr(game, f"set_render_{part}")(False)
+        game.set_render_corpses(self.flavour == "monsters")
+        game.set_render_weapon(self.flavour == "monsters")  # a shot should be seen
         game.set_window_visible(False)
         game.set_sound_enabled(False)
         buttons = [key.button for key in self.world.keys] + [axis.button for axis in self.world.mouse.values()]
         game.set_available_buttons([getattr(vizdoom.Button, name) for name in buttons])
-        game.set_available_game_variables(
-            [getattr(vizdoom.GameVariable, f"CAMERA_{name}") for name in ("POSITION_X", "POSITION_Y", "POSITION_Z", "ANGLE")]
-        )
+        pose = ("CAMERA_POSITION_X", "CAMERA_POSITION_Y", "CAMERA_POSITION_Z", "CAMERA_ANGLE")
+        game.set_available_game_variables([getattr(vizdoom.GameVariable, name) for name in pose])
         game.set_mode(vizdoom.Mode.PLAYER)
         game.set_episode_timeout(0)
         game.set_episode_start_time(SETTLING_TICS)
@@ -90,11 +94,14 @@ class DoomEnv(gymnasium.Env):
         try:
             with contextlib.chdir(self._folder):  # the game leaves files where it starts
                 game.init()
-        except (vizdoom.ViZDoomErrorException, vizdoom.FileDoesNotExistException, vizdoom.ViZDoomUnexpectedExitException) as error:
-            raise WorldError(f"the game cannot start map {map_name!r} of {wad}: {' '.join(str(error).split())}") from error
+        except (vizdoom.ViZDoomErrorException, vizdoom.ViZDoomUnexpectedExitException) as error:
+            reason = " ".join(str(error).split())
+            raise WorldError(f"the game cannot start map {map_name!r} of {wad}: {reason}") from error
         self._game = game
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin the map anew; `seed` feeds the game's chance (monsters), not the map."""
         super().reset(seed=seed)
         game = self._open_game()
@@ -103,8 +110,6 @@ class DoomEnv(gymnasium.Env):
         game.new_episode()
         if self.flavour == "monsters":
             game.send_game_command("god")
-        else:
-            game.send_game_command("take weapons")
         return self._observe()
 
     def step(self, action: Action | dict[str, Any]) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -116,6 +121,8 @@ class DoomEnv(gymnasium.Env):
             action = self.spec_of_actions.from_space(action)
         values = self.spec_of_actions.encode(action).astype(float).tolist()
         keys = values[: len(self.world.keys)]
+        if self.flavour != "monsters":
+            keys[self._attack] = 0.0  # with nothing to fight, a shot would only leave marks
         mouse = [_delta_per_tic(degrees) for degrees in values[len(keys) :]]
         if not game.is_episode_finished():
             game.make_action(keys + mouse, TICS_PER_FRAME)
@@ -167,16 +174,26 @@ def import_vizdoom() -> Any:
     return vizdoom
 
 
-def _check_wad(wad: str | Path | None) -> Path | None:
-    """The WAD's path, or None for the shipped Freedoom's own maps."""
-    if wad is None:
-        return None
-    path = Path(wad).resolve()
+def _freedoom() -> Path:
+    """Freedoom 2, which comes with ViZDoom."""
+    return Path(import_vizdoom().__file__).parent / "freedoom2.wad"
+
+
+def find_map(wad: str | Path | None, map_name: str | None) -> tuple[Path, str]:
+    """The WAD's path (Freedoom 2 without one) and the map's name (its first map without one).
+
+    Raises WorldError for a file that is no WAD, or has no such map.
+    """
+    path = Path(wad).resolve() if wad is not None else _freedoom()
     try:
-        with path.open("rb") as file:
-            kind = file.read(4)
-    except OSError as error:
-        raise WorldError(f"the WAD {path} cannot be read: {error.strerror}") from error
-    if kind not in (b"PWAD", b"IWAD"):
-        raise WorldError(f"{path} is not a WAD file: it begins with {kind!r}")
-    return path
+        maps = map_names(path)
+    except (OSError, struct.error) as error:
+        raise WorldError(f"the WAD {path} cannot be read: {error}") from error
+    if not maps:
+        raise WorldError(f"{path} is not a WAD file with maps in it")
+    name = (map_name or maps[0]).upper()
+    if name not in maps:
+        near = difflib.get_close_matches(name, maps, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise WorldError(f"{path.name} has no map {map_name!r}{hint} (it has {len(maps)}, from {maps[0]} to {maps[-1]})")
+    return path, name

@@ -226,6 +226,12 @@ class Player(Hands):
                 yield from self.push((self.rng.choice(("back", "left", "right")),), self.rng.randrange(5, 12), self.pose[3])
                 return False
             heading = bearing(self.pose, place)
+            at_door = any(distance(self.pose, door) < DOOR_REACH for door in self.ways.doors)
+            if at_door:
+                keys = self.keys_toward(place, run)
+                keys = (*keys, "use") if self.rng.random() < 0.3 else keys
+                yield Action(keys, (self.turn(heading), 0.0))
+                continue
             if style == "sway":
                 heading += 0.6 * offset * math.sin(phase + tempo * self.frame)
             elif style == "aside":
@@ -235,8 +241,6 @@ class Player(Hands):
             yaw = self.turn(heading)
             lost = style is None and abs(wrap(heading - self.pose[3])) > 70.0
             keys = () if lost and left < 96.0 else self.keys_toward(place, run)
-            if any(distance(self.pose, door) < DOOR_REACH for door in self.ways.doors) and self.rng.random() < 0.3:
-                keys = (*keys, "use")
             yield Action(keys, (yaw, 0.0))
 
     def _look_back(self, place: Place) -> Iterator[Action]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 Point = tuple[int, int]
 
@@ -88,6 +89,11 @@ class MapBuilder:
                 found.append((start, end))
         return found
 
+    def _comes_first(self, one: tuple[Point, Point], two: tuple[Point, Point]) -> bool:
+        """Whether edge `one` is the front of the line that it makes with `two`, its reverse."""
+        shut = [self.sectors[self.edges[edge].sector].ceiling == self.sectors[self.edges[edge].sector].floor for edge in (one, two)]
+        return shut[1] if shut[0] != shut[1] else one < two  # a door is used from the front
+
     def textmap(self) -> str:
         """The map as a TEXTMAP lump."""
         vertices: dict[Point, int] = {}
@@ -95,7 +101,7 @@ class MapBuilder:
         sides: list[str] = []
         for (start, end), edge in self.edges.items():
             other = self.edges.get((end, start))
-            if other is not None and (end, start) < (start, end):
+            if other is not None and self._comes_first((end, start), (start, end)):
                 continue  # written from the other side
             v1, v2 = (vertices.setdefault(point, len(vertices)) for point in (start, end))
             settings = {"v1": v1, "v2": v2, "sidefront": len(sides)}
@@ -152,6 +158,17 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def map_names(wad: Path) -> list[str]:
+    """Names of the maps in a WAD file, in order; none if it is not a WAD. Raises OSError, or struct.error if cut short."""
+    with wad.open("rb") as file:
+        kind, count, directory = struct.unpack("<4sii", file.read(12))
+        if kind not in (b"PWAD", b"IWAD"):
+            return []
+        file.seek(directory)
+        names = [struct.unpack("<ii8s", file.read(16))[2].rstrip(b"\0").decode("latin-1") for _ in range(count)]
+    return [name for name, after in zip(names, names[1:], strict=False) if after in ("THINGS", "TEXTMAP")]
 
 
 def pwad(lumps: Iterable[tuple[str, bytes]]) -> bytes:
