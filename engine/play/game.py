@@ -113,8 +113,6 @@ class Game:
             self._redraw_at = float("-inf")
         elif self._keymap and (event.type != pygame.MOUSEMOTION or self.window.has_mouse):
             self._keymap.handle(event)
-            if event.type == pygame.WINDOWFOCUSLOST:
-                self.window.take_mouse(False)
 
     def _draw(self, elapsed_s: float) -> None:
         now, view, surface = time.monotonic(), self.worker.view, self.window.surface

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pygame
 
-from engine.play.panel import ACCENT, DIM, RED, Text, panel, text_height
+from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, panel, text_height
 from engine.play.worker import Note, View
 from engine.world import World
 
@@ -75,7 +75,7 @@ class Hud:
         """From the bottom of the window upwards."""
         sentences = []
         if now < state.note.said + NOTE_S:
-            sentences.append((state.note.text, (240, 242, 248)))
+            sentences.append((state.note.text, LIGHT))
         if not state.has_mouse:
             sentences.append(("click to look around  ·  Esc quits  ·  F1 keys", DIM))
         if state.view.is_slow and not state.paused:
@@ -88,12 +88,12 @@ class Hud:
     def _current_figures(self, view: View, now: float) -> tuple[tuple[Text, ...], ...]:
         if now - self._figures_at >= FIGURES_EVERY_S or now < self._figures_at:
             self._figures_at = now
-            numbers = [(f"{view.frames_per_s:.1f}", " fps"), (f"{view.latency_ms:.0f}", " ms")]
+            rate = f"{view.frames_per_s:.1f}" if view.frames_per_s else "–"
+            numbers = [(rate, " fps"), (f"{view.latency_ms:.0f}", " ms")]
             if "memory_entries" in view.info:
                 numbers.append((f"{view.info['memory_entries']}", " memories"))
-            runs = [(Text(number), Text(unit + "    ", DIM)) for number, unit in numbers]
-            last_number, (_, unit) = runs[-1][0], numbers[-1]
-            self._figures = ((*(text for pair in runs[:-1] for text in pair), last_number, Text(unit, DIM)),)
+            pairs = [(Text("    " * (i > 0) + number), Text(unit, DIM)) for i, (number, unit) in enumerate(numbers)]
+            self._figures = (tuple(text for pair in pairs for text in pair),)
         return self._figures
 
     def _draw_recording(self, surface: pygame.Surface, area: pygame.Rect, height: int) -> None:
@@ -106,8 +106,8 @@ class Hud:
         rows = [(key.name, ", ".join(_short(bind) for bind in key.bind)) for key in self._world.keys]
         if self._world.mouse:
             rows.append(("look", "mouse"))
-        rows += [(what, _short(key)) for key, what in WINDOW_KEYS]
-        return _panel(tuple((Text(what, DIM), Text(keys)) for what, keys in rows), height, (0, 14))
+        rows += [("", ""), *((what, _short(key)) for key, what in WINDOW_KEYS)]
+        return _panel(tuple((Text(what, DIM), Text(keys)) for what, keys in rows), height, (0, 11))
 
 
 @lru_cache(maxsize=32)
@@ -116,4 +116,4 @@ def _panel(rows: tuple[tuple[Text, ...], ...], height: int, columns: tuple[int, 
 
 
 def _short(bind: str) -> str:
-    return SHORT.get(bind, bind.upper() if len(bind) <= 2 else bind)
+    return SHORT.get(bind, bind.upper() if len(bind) == 1 or bind[1:].isdigit() else bind)

@@ -7,9 +7,10 @@ from collections import deque
 RATE_WINDOW_S = 2.0
 SLOW_SHARE = 0.8  # of the world's rate
 SLOW_AFTER_S = 5.0
-# A step may begin early by this share of a period, to make up for a late one before it. More would let a stall be
-# followed by a visible burst.
+# A step that begins late by at most this share of a period does not delay those after it. One that is later is a stall:
+# to make up for it would be a burst.
 CATCH_UP = 0.25
+MEASURED_S = 0.5  # a rate over less time says nothing
 
 
 class Pacer:
@@ -25,8 +26,8 @@ class Pacer:
 
     def begin(self, now: float) -> None:
         """A step begins `now`."""
-        lateness = min(max(0.0, now - self._due), CATCH_UP * self._period)
-        self._due = now - lateness + self._period
+        lateness = max(0.0, now - self._due)
+        self._due = now + self._period - (lateness if lateness <= CATCH_UP * self._period else 0.0)
 
 
 class RateMeter:
@@ -47,7 +48,7 @@ class RateMeter:
         self._times.append(now)
         while len(self._times) > 2 and now - self._times[0] > RATE_WINDOW_S:
             self._times.popleft()
-        if len(self._times) < 2 or self.frames_per_s >= SLOW_SHARE * self._rate:
+        if not 0 < self.frames_per_s < SLOW_SHARE * self._rate:
             self._slow_since = None
         elif self._slow_since is None:
             self._slow_since = self._times[-2]
@@ -55,7 +56,6 @@ class RateMeter:
 
     @property
     def frames_per_s(self) -> float:
-        """0 before the second frame."""
-        if len(self._times) < 2:
-            return 0.0
-        return (len(self._times) - 1) / max(1e-9, self._times[-1] - self._times[0])
+        """0 while it is too early to say."""
+        span = self._times[-1] - self._times[0] if self._times else 0.0
+        return (len(self._times) - 1) / span if span >= MEASURED_S else 0.0

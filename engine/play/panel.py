@@ -13,7 +13,7 @@ LIGHT = (240, 242, 248)
 DIM = (158, 166, 184)
 ACCENT = (255, 176, 64)
 RED = (255, 72, 72)
-LINES_PER_SCREEN = 32  # of small text
+LINES_PER_SCREEN = 25  # of small text
 
 
 @dataclass(frozen=True)
