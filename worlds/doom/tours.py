@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 from engine.action import Action
 from engine.errors import WorldError
-from worlds.doom.steering import NEAR, Hands, Place, Pose, bearing, distance, wrap
+from worlds.doom.steering import NEAR, PATIENCE, Hands, Place, Pose, bearing, distance, wrap
 from worlds.doom.walkways import Walkways
 
 TOURS = ("homes", "explore", "revisit")
 GAPS = (16, 64, 256, 1024, 4096)
-STUCK_FRAMES = 16
+ATTEMPTS = 4  # at finding a way when something is in it
 STRIDE = 14.0  # a walk's usual length a frame with its turns, map units
+TURNING = 20  # frames that turning round takes on the way
 DOOR_REACH = 112.0  # begin to press `use` this near a door, map units
 
 
@@ -71,20 +73,24 @@ class Player(Hands):
             yield from self._aside()
 
     def _revisit(self) -> Iterator[Action]:
+        self.habits = replace(self.habits, agility=max(2.0, self.habits.agility))
         for _ in range(self.rng.choice((0, 1))):
             yield from self._go(self._near_node(200, 600))
+        in_place = self.gap < 48
         while True:
-            in_place = self.gap < 48
-            yield from self.rest(8)
             if in_place:
                 yield from self.face(self._outlook(self.ways.nearest(*self.pose[:2])))
+            yield from self.rest(4)
             start = self.frame
             yield from self._pan() if in_place else self._stroll()
-            trace = self.trail[start:]
-            end = self.frame
-            yield from self._stay_away(trace, end, in_place)
+            seen, end = self.trail[start:], self.frame
+            if in_place:
+                seen = seen[::-1]  # the way back of a pan is the pan the other way
+                yield from self._turn_away(end)
+            else:
+                yield from self._walk_away(seen[0], end)
             back = self.frame
-            returned = yield from self.follow(trace)
+            returned = yield from self.follow(seen)
             if returned and "return_start" not in self.marks:
                 self.marks |= {"gap": self.gap, "visit_start": start, "visit_end": end}
                 self.marks |= {"return_start": back, "return_end": self.frame}
@@ -95,11 +101,13 @@ class Player(Hands):
     def _pan(self) -> Iterator[Action]:
         """Look from one side to another on the spot."""
         self.change_pace()
-        heading = self._outlook(self.ways.nearest(*self.pose[:2]))
+        heading = self.pose[3]
         side = self.rng.choice((-1, 1))
-        yield from self.face(heading + side * self.rng.uniform(30, 70))
-        yield from self.rest(self.rng.randrange(2, 12))
-        yield from self.face(heading - side * self.rng.uniform(0, 60))
+        begin = self.frame
+        while self.frame - begin < 36:
+            yield from self.face(heading + side * self.rng.uniform(30, 70))
+            yield from self.rest(self.rng.randrange(2, 12))
+            yield from self.face(heading - side * self.rng.uniform(0, 60))
 
     def _stroll(self) -> Iterator[Action]:
         """Walk about near here for at least 48 frames."""
@@ -109,25 +117,33 @@ class Player(Hands):
             if self.rng.random() < 0.4:
                 yield from self._glance()
 
-    def _stay_away(self, trace: list[Pose], since: int, in_place: bool) -> Iterator[Action]:
-        """Leave, and be back at the trace's first pose about `gap` frames after its last, never sooner."""
-        home = trace[0]
-        if in_place:
-            away = self.pose[3] + self.rng.choice((-1, 1)) * self.rng.uniform(110, 180)
-            yield from self.face(away)
-            yield from self.rest(max(0, self.gap - 2 * (self.frame - since)))
-        else:
-            while True:
-                spare = (self.gap - (self.frame - since)) * STRIDE - self._way_home(home)
-                if spare < 96.0:
-                    break
-                farthest = min(max(0.6 * spare, 128.0), 2500.0)
-                yield from self._go(self._near_node(0.4 * farthest, farthest))
-                if spare > 3000.0 and self.rng.random() < 0.3:
-                    yield from self._aside()
-            yield from self._go(self.ways.nearest(*home[:2]))
-            yield from self._reach(home[:2], None, False, near=16.0)
-        while self.frame - since < self.gap - 8:
+    def _turn_away(self, since: int) -> Iterator[Action]:
+        """Look elsewhere and back to the same heading, `gap` frames or a few more."""
+        heading = self.pose[3]
+        self.pace = self.rng.uniform(14.0, 22.0)
+        before = self.trail[-6][3] if len(self.trail) > 5 else heading
+        side = math.copysign(1.0, wrap(heading - before))  # on, away from what was just seen
+        yield from self.face(heading + side * self.rng.uniform(80, 130), within=10.0)
+        while 2 * (self.frame - since) < self.gap:
+            yield Action((), (self.turn(self.pose[3]), 0.0))
+        yield from self.face(heading, within=4.0)
+        while self.frame - since < self.gap:
+            yield Action((), (self.turn(heading), 0.0))
+
+    def _walk_away(self, home: Pose, since: int) -> Iterator[Action]:
+        """Leave, and be back at the pose `home` about `gap` frames after `since`, never sooner."""
+        while True:
+            spare = (self.gap - (self.frame - since) - TURNING) * STRIDE - self._way_home(home)
+            if spare < 96.0:
+                break
+            farthest = min(max(0.5 * spare, 128.0), 2500.0)
+            yield from self._go(self._near_node(0.5 * farthest, farthest))
+            if spare > 3000.0 and self.rng.random() < 0.3:
+                yield from self._aside()
+        self.pace = max(self.pace, 14.0)
+        yield from self._go(self.ways.nearest(*home[:2]))
+        yield from self._reach(home[:2], None, False, near=16.0)
+        while self.frame - since < self.gap:
             yield Action((), (self.turn(self.pose[3] - 8.0), 0.0))
         yield from self.face(home[3], within=3.0)
 
@@ -197,22 +213,25 @@ class Player(Hands):
         self.change_pace()
         run = self.rng.random() < self.habits.haste if run is None else run
         style = self.rng.choices((None, "sway", "aside", "back"), (0.6, 0.2, 0.15, 0.05))[0]
-        start = self.ways.nearest(*self.pose[:2])
-        way = self.ways.path(start, goal)
-        if len(way) > 1 and distance(self.pose, self.ways.points[way[0]]) < 64.0:
-            way = way[1:]
-        for node in way:
-            arrived = yield from self._reach(self.ways.points[node], style, run)
-            if not arrived:
+        for _ in range(ATTEMPTS):
+            way = self.ways.path(self.ways.nearest(*self.pose[:2]), goal)
+            if len(way) > 1 and distance(self.pose, self.ways.points[way[0]]) < 64.0:
+                way = way[1:]
+            for node in way:
+                arrived = yield from self._reach(self.ways.points[node], style, run)
+                if not arrived:
+                    break
+                if self.rng.random() < 0.06:
+                    yield from self._look_back(self.ways.points[node])
+            else:
                 return
-            if self.rng.random() < 0.06:
-                yield from self._look_back(self.ways.points[node])
+            yield from self._reach(self.ways.points[self.ways.nearest(*self.pose[:2])], None, False)
 
     def _reach(
         self, place: Place, style: str | None, run: bool, near: float = NEAR
     ) -> Generator[Action, None, bool]:
         """Walk straight to a place; False if something is in the way."""
-        best, since = math.inf, 0
+        best, pushed = math.inf, 0
         offset = self.rng.choice((-1, 1)) * self.rng.uniform(25, 80)
         phase, tempo = self.rng.uniform(0, 6.28), self.rng.uniform(0.05, 0.2)
         while True:
@@ -220,27 +239,25 @@ class Player(Hands):
             if left < near:
                 return True
             if left < best - 1.0:
-                best, since = left, 0
-            since += 1
-            if since > STUCK_FRAMES:
-                yield from self.push((self.rng.choice(("back", "left", "right")),), self.rng.randrange(5, 12), self.pose[3])
+                best, pushed = left, 0
+            if pushed > PATIENCE:
+                key = self.rng.choice(("back", "left", "right"))
+                yield from self.push((key,), self.rng.randrange(5, 12), self.pose[3])
                 return False
             heading = bearing(self.pose, place)
             at_door = any(distance(self.pose, door) < DOOR_REACH for door in self.ways.doors)
-            if at_door:
-                keys = self.keys_toward(place, run)
-                keys = (*keys, "use") if self.rng.random() < 0.3 else keys
-                yield Action(keys, (self.turn(heading), 0.0))
-                continue
-            if style == "sway":
+            if style == "sway" and not at_door:
                 heading += 0.6 * offset * math.sin(phase + tempo * self.frame)
-            elif style == "aside":
+            elif style == "aside" and not at_door:
                 heading += offset
-            elif style == "back":
+            elif style == "back" and not at_door:
                 heading += 180.0
             yaw = self.turn(heading)
-            lost = style is None and abs(wrap(heading - self.pose[3])) > 70.0
-            keys = () if lost and left < 96.0 else self.keys_toward(place, run)
+            turning = style is None and abs(wrap(heading - self.pose[3])) > 70.0 and left < 96.0
+            keys = () if turning else self.keys_toward(place, run)
+            pushed += bool(keys)
+            if at_door and self.rng.random() < 0.3:
+                keys = (*keys, "use")
             yield Action(keys, (yaw, 0.0))
 
     def _look_back(self, place: Place) -> Iterator[Action]:
