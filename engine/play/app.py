@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engine import config
 from engine import world as worlds
 from engine.action import Action
+from engine.data.recording import new_folder
 from engine.errors import ConfigError, EngineError
 from engine.play import script
 from engine.world import World
@@ -34,6 +35,7 @@ place of the keys, record keeps what is played in a folder, frames is how many a
 where an error arose. docs/playing.md says more."""
 
 Load = Callable[..., "Engine"]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        logger.debug("play stopped", exc_info=error)
+        fault = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"play: stopped by a fault of the program, {fault} (verbose=true prints where)", file=sys.stderr)
+        return 2
 
 
 def _play_headless(settings: Settings, load: Load | None) -> int:
@@ -145,3 +152,5 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"setting {name!r}: a number above 0, not {value}")
+    if settings.record:
+        new_folder(settings.record)  # made now, so that a folder that cannot be written is known before anything loads

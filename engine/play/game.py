@@ -65,7 +65,7 @@ class Game:
         }
 
     def run(self) -> None:
-        """Play until the player quits. Raises the EngineError that stopped the worker, if one did."""
+        """Play until the player quits. Raises the error that stopped the worker, if one did."""
         began = time.monotonic()
         self.worker.start()
         try:

@@ -75,7 +75,7 @@ class Window:
         pygame.event.clear(pygame.MOUSEMOTION)  # the jump into the middle is nobody's motion
 
     def close(self) -> None:
-        pygame.quit()
+        pygame.display.quit()
 
     def _opening_size(self, scale: float | None) -> tuple[int, int]:
         width, height = self._frame_size

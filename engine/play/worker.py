@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -14,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.action import Action
-from engine.errors import EngineError, RecordingError
+from engine.errors import RecordingError
 from engine.play.pacing import Pacer, RateMeter
 from engine.play.tape import Tape
 
 if TYPE_CHECKING:
     from engine.core import Engine
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Worker(threading.Thread):
         self.view: View | None = None
         self.note = Note()
         self.paused = False
-        self.error: EngineError | None = None
+        self.error: Exception | None = None
         self.recorded: list[str] = []  # a sentence for each recording that has ended
         self.changed = threading.Event()
         self._load, self._start_index = load, start
@@ -93,12 +90,8 @@ class Worker(threading.Thread):
         try:
             self._open()
             self._loop()
-        except EngineError as error:
+        except Exception as error:  # of whatever kind: the window's thread raises it again
             self.error = error
-        except Exception as error:
-            logger.debug("the worker stopped", exc_info=error)
-            sentence = f"the engine stopped by a fault of its own: {type(error).__name__}: {error}"
-            self.error = EngineError(f"{sentence} (verbose=true prints where)")
         finally:
             self._close()
             self.changed.set()

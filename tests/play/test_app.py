@@ -1,0 +1,255 @@
+"""The command: headless and in a window without a screen, and every failure one sentence and exit code 2."""
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pygame
+import pytest
+
+from engine.data.recording import open_recording
+from engine.play import app
+from engine.play.window import Window
+
+
+def test_headless_plays_records_and_says_how_fast(engine, tmp_path, capsys):
+    script = tmp_path / "s.yaml"
+    script.write_text("- {keys: [forward], mouse: [6, 0], frames: 2}\n- {}\n")
+    engine.step_s = 0.005
+    words = ["headless=true", "frames=30", f"script={script}", f"record={tmp_path / 'r'}", "seed=4", "start=1"]
+    assert app.main(words, engine.load) == 0
+    out = capsys.readouterr().out
+    told = re.search(r"30 frames in [\d.]+ s: ([\d.]+) frames/s overall, ([\d.]+) frames/s median", out)
+    assert told and 5 < float(told[1]) < 200 and 5 < float(told[2]) < 200
+    assert re.search(r"latency p50 [\d.]+ ms, p95 [\d.]+ ms", out)
+    assert [len(action.keys) for action in engine.actions] == [1, 1, 0] * 10
+    assert engine.starts == [1] and engine.closed
+    read = open_recording(tmp_path / "r")
+    assert len(read) == 31 and read.meta["seed"] == 4
+    assert np.array_equal(read.actions[1:], [engine.world.action_spec.encode(action) for action in engine.actions])
+
+
+def test_headless_has_a_tour_of_its_own(engine):
+    assert app.main(["headless=true", "frames=60"], engine.load) == 0
+    assert {action.keys for action in engine.actions} > {("forward",)} or len(set(engine.actions)) > 1
+
+
+def test_headless_needs_no_pygame():
+    code = (
+        "import sys; sys.path.insert(0, 'tests/play'); sys.modules['pygame'] = None\n"
+        "from conftest import FakeEngine; from engine.play.app import main\n"
+        "raise SystemExit(main(['headless=true', 'frames=2'], FakeEngine().load))"
+    )
+    root = Path(app.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["frame=3"], "unknown setting 'frame'; did you mean 'frames'?"),
+        (["frames=many"], "frames"),
+        (["frames=0"], "at least 1, not 0"),
+        (["start=-1"], "at least 0, not -1"),
+        (["sensitivity=nan"], "a number above 0, not nan"),
+        (["scale=0"], "a number above 0, not 0"),
+        (["script=/none.yaml"], "cannot read the script /none.yaml"),
+        (["world=nowhere"], "there is no world 'nowhere'"),
+        (["start=7"], "starts 0 to 2"),
+        (["record=/dev/null/r"], "cannot record to /dev/null/r"),
+    ],
+)
+@pytest.mark.parametrize("headless", ["true", "false"])
+def test_every_error_is_one_sentence_and_exit_code_2(engine, capsys, words, says, headless):
+    assert app.main([f"headless={headless}", *words], engine.load) == 2
+    err = capsys.readouterr().err
+    assert says in err and err.startswith("play: ") and err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_a_fault_of_the_engine_is_one_sentence_too(engine, capsys):
+    engine.fails_at, engine.failure = 3, MemoryError("no room")
+    for headless in ("true", "false"):
+        assert app.main([f"headless={headless}"], engine.load) == 2
+        err = capsys.readouterr().err
+        assert "MemoryError: no room" in err and err.count("\n") == 1
+
+
+def test_help_prints_every_setting(capsys):
+    with pytest.raises(SystemExit) as stop:
+        app.main(["--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    for name in app.Settings.__dataclass_fields__:
+        assert f"\n  {name}=" in out
+        assert name in app.ABOUT or name in ("device", "seed", "smooth", "hud"), f"{name} is explained nowhere"
+
+
+def test_no_display_is_one_sentence(engine, capsys, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
+    assert app.main([], engine.load) == 2
+    err = capsys.readouterr().err
+    assert "no window can be opened" in err and "headless=true" in err and err.count("\n") == 1
+
+
+class Player:
+    """A thread that plays: presses keys, and waits for what they do."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.failure: BaseException | None = None
+
+    def until(self, condition, timeout_s=5.0):
+        end = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < end, "it never came"
+            time.sleep(0.002)
+
+    def frames(self, count):
+        """Wait for so many more frames."""
+        goal = len(self.engine.actions) + count
+        self.until(lambda: len(self.engine.actions) >= goal)
+
+    def post(self, kind, **values):
+        pygame.event.post(pygame.event.Event(kind, values))
+
+    def press(self, key):
+        self.post(pygame.KEYDOWN, key=key)
+        self.post(pygame.KEYUP, key=key)
+
+    def play(self, steps, *words):
+        """main's exit code after a window in which `steps(self)` was played, then closed."""
+
+        def run():
+            try:
+                self.until(lambda: len(self.engine.actions) > 2)
+                steps(self)
+            except BaseException as failure:
+                self.failure = failure
+            finally:
+                with contextlib.suppress(pygame.error):  # closed already
+                    self.post(pygame.QUIT)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        code = app.main(list(words), self.engine.load)
+        thread.join()
+        if self.failure:
+            raise self.failure
+        return code
+
+
+@pytest.fixture
+def player(engine, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for recordings/
+    return Player(engine)
+
+
+def test_keys_and_mouse_reach_the_engine(player):
+    def steps(p):
+        p.post(pygame.KEYDOWN, key=pygame.K_w)
+        p.frames(5)
+        p.post(pygame.MOUSEMOTION, rel=(100, 0), pos=(0, 0), buttons=(0, 0, 0))
+        p.post(pygame.KEYUP, key=pygame.K_w)
+        p.frames(5)
+
+    assert player.play(steps, "sensitivity=0.25") == 0
+    actions = player.engine.actions
+    assert sum(action.keys == ("forward",) for action in actions) >= 3
+    assert sum(action.mouse[0] for action in actions) == 25.0
+    assert actions[-1].keys == () and player.engine.closed
+
+
+def test_n_r_and_p(player, tmp_path, capsys):
+    def steps(p):
+        p.press(pygame.K_r)
+        p.frames(10)
+        p.press(pygame.K_n)
+        p.until(lambda: p.engine.starts == [0, 1])
+        p.frames(5)
+        p.press(pygame.K_p)
+        time.sleep(0.1)
+        count = len(p.engine.actions)
+        time.sleep(0.1)
+        assert len(p.engine.actions) == count
+        p.press(pygame.K_e)  # while paused: nobody's key
+        time.sleep(0.05)
+        p.press(pygame.K_p)
+        p.frames(5)
+
+    assert player.play(steps) == 0
+    assert not any(action.keys for action in player.engine.actions)
+    meta = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("recordings/toy-*/**/recording.json"))]
+    assert sorted(one["start"] for one in meta) == [0, 1]
+    assert capsys.readouterr().out.count("recorded ") == 2
+
+
+def test_record_begins_at_once(player, tmp_path):
+    assert player.play(lambda p: p.frames(10), f"record={tmp_path / 'r'}") == 0
+    assert len(open_recording(tmp_path / "r")) > 10
+
+
+def test_escape_frees_the_mouse_then_quits(player):
+    seen = []
+
+    def steps(p):
+        seen.append(pygame.event.get_grab())
+        p.press(pygame.K_ESCAPE)
+        p.until(lambda: not pygame.event.get_grab())
+        p.post(pygame.MOUSEMOTION, rel=(100, 0), pos=(0, 0), buttons=(0, 0, 0))
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=(5, 5))  # takes the mouse, and is no shot
+        p.until(pygame.event.get_grab)
+        p.frames(3)
+        assert not any(action.keys or any(action.mouse) for action in p.engine.actions)
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=(5, 5))
+        p.until(lambda: p.engine.actions[-1].keys == ("attack",))
+        p.press(pygame.K_ESCAPE)
+        p.press(pygame.K_ESCAPE)
+        p.until(lambda: p.engine.closed)
+
+    assert player.play(steps) == 0
+    assert seen == [True]
+
+
+def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch):
+    sizes = set()
+    draw_frame = Window.draw_frame
+    monkeypatch.setattr(Window, "draw_frame", lambda self, frame: (sizes.add(self.area.size), draw_frame(self, frame)))
+
+    def steps(p):
+        for key in (pygame.K_F1, pygame.K_F2, pygame.K_f, pygame.K_F2, pygame.K_f, pygame.K_F1):
+            p.press(key)
+            p.frames(3)
+
+    assert player.play(steps, "scale=1") == 0
+    assert (320, 192) in sizes and len(sizes) == 2
+
+
+def test_a_script_plays_in_the_window(player, tmp_path):
+    (tmp_path / "s.yaml").write_text("- {keys: [use], frames: 2}\n- {mouse: [-2]}\n")
+    assert player.play(lambda p: p.frames(10), f"script={tmp_path / 's.yaml'}") == 0
+    assert [action.keys for action in player.engine.actions[:6]] == [("use",), ("use",), ()] * 2
+
+
+def test_an_engine_that_fails_in_play_ends_with_one_sentence(player, capsys):
+    player.engine.fails_at = 12
+    assert player.play(lambda p: p.until(lambda: p.engine.closed)) == 2
+    assert capsys.readouterr().err == "play: the network lost its way; start again\n"
+
+
+def test_the_window_can_be_closed_while_the_engine_loads(engine):
+    def load(*args, **options):
+        threading.Timer(0.1, lambda: pygame.event.post(pygame.event.Event(pygame.QUIT))).start()
+        time.sleep(1.5)
+        return engine
+
+    began = time.monotonic()
+    assert app.main([], load) == 0
+    assert time.monotonic() - began < 1.2

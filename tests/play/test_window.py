@@ -1,0 +1,58 @@
+"""The window: the frame's shape is kept whatever the window's is."""
+
+import numpy as np
+import pygame
+import pytest
+
+from engine.play.window import Window, fitted
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        ((640, 384), (0, 0, 640, 384)),
+        ((1000, 384), (180, 0, 640, 384)),
+        ((320, 1000), (0, 404, 320, 192)),
+        ((1, 1), (0, 0, 1, 1)),
+    ],
+)
+def test_a_frame_fills_the_window_in_its_own_shape(space, expected):
+    assert tuple(fitted((320, 192), space)) == expected
+
+
+@pytest.fixture
+def window():
+    made = Window("Toy", (80, 48), scale=None, fullscreen=False, smooth=False)
+    yield made
+    made.close()
+
+
+def test_it_opens_as_a_whole_multiple_that_fits_the_screen(window):
+    screen = pygame.display.get_desktop_sizes()[0]
+    width, height = window.surface.get_size()
+    assert width % 80 == 0 and (width // 80) * 48 == height
+    assert 0.5 * screen[0] < width <= 0.85 * screen[0] or 0.5 * screen[1] < height <= 0.85 * screen[1]
+
+
+def test_a_frame_is_shown_as_it_is_between_dark_bars(window):
+    pygame.display.set_mode((200, 96), pygame.RESIZABLE)
+    frame = np.random.default_rng(0).integers(0, 255, (48, 80, 3), dtype=np.uint8)
+    window.draw_frame(frame)
+    shown = pygame.surfarray.array3d(window.surface).swapaxes(0, 1)
+    assert np.array_equal(shown[:, 20:180], frame.repeat(2, 0).repeat(2, 1))
+    assert not shown[:, :20].any() and not shown[:, 180:].any()
+
+
+def test_the_mouse_is_taken_and_given_back(window):
+    window.take_mouse(True)
+    assert window.has_mouse and pygame.event.get_grab() and not pygame.mouse.get_visible()
+    window.take_mouse(False)
+    assert not window.has_mouse and not pygame.event.get_grab() and pygame.mouse.get_visible()
+
+
+def test_fullscreen_comes_back_to_the_same_size(window):
+    before = window.surface.get_size()
+    window.toggle_fullscreen()
+    assert window.surface.get_size() == pygame.display.get_desktop_sizes()[0]
+    window.toggle_fullscreen()
+    assert window.surface.get_size() == before
