@@ -9,6 +9,7 @@ A folder of plain files:
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -59,11 +60,15 @@ def new_folder(root: Path | str) -> Path:
             folder = root / f"{number:04d}"
             folder.mkdir(exist_ok=True)
             number += 1
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise RecordingError(f"cannot record to {root}: {error.strerror or error}; choose another folder") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise RecordingError(f"cannot record to {folder}: it may not be written; choose another folder")
+        raise _unwritable(root, error) from error
     return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> RecordingError:
+    return RecordingError(f"cannot record to {folder}: {error.strerror or error}; choose another folder")
 
 
 def digest(frame: np.ndarray) -> str:
@@ -154,10 +159,9 @@ class Recorder:
             os.replace(unfinished, self.path / "recording.json")
             self._lines = (self.path / "actions.jsonl").open("w", encoding="utf-8")
         except OSError as error:
-            sentence = f"cannot record to {self.path}: {error.strerror or error}; choose another folder"
-            raise RecordingError(sentence) from error
-        size, options = (world.frame.width, world.frame.height), {**VIDEO, "fps": world.rate}
-        self._video = imageio_ffmpeg.write_frames(str(self.path / "video.mp4"), size, **options)
+            raise _unwritable(self.path, error) from error
+        size = world.frame.width, world.frame.height
+        self._video = imageio_ffmpeg.write_frames(str(self.path / "video.mp4"), size, **{**VIDEO, "fps": world.rate})
         try:
             self._video.send(None)
         except (OSError, RuntimeError) as error:
@@ -202,8 +206,8 @@ class Recording:
         if not count:
             return frames
         # Seeking half a frame early lands on the wanted frame whichever way its time was rounded.
-        seek = ["-ss", f"{max(0.0, start - 0.5) / self.meta['rate']:.6f}"]
-        reader = imageio_ffmpeg.read_frames(str(self.path / "video.mp4"), input_params=seek)
+        seconds = max(0.0, start - 0.5) / self.meta["rate"]
+        reader = imageio_ffmpeg.read_frames(str(self.path / "video.mp4"), input_params=["-ss", f"{seconds:.6f}"])
         try:
             if tuple(next(reader)["size"]) != (shape[1], shape[0]):
                 raise RecordingError(f"{self.path}: the video is not {shape[1]}x{shape[0]}; the recording is damaged")
@@ -227,21 +231,15 @@ def open_recording(path: Path | str) -> Recording:
     lines = _read_lines(path / "actions.jsonl", size)[: _count_video_frames(path / "video.mp4")]
     if not lines:
         raise RecordingError(f"{path} holds no whole frame of a recording")
-    unknown = [float("nan")] * 4
     return Recording(
         path=path,
         meta=meta,
         actions=np.array([line["action"] for line in lines], dtype=np.float32).reshape(-1, size),
-        poses=np.array([line["pose"] or unknown for line in lines], dtype=np.float32),
+        poses=np.array([line["pose"] or [np.nan] * 4 for line in lines], dtype=np.float32),
         times_ms=np.array([line["time_ms"] for line in lines], dtype=np.float64),
         latencies_ms=np.array([line["latency_ms"] for line in lines], dtype=np.float64),
         digests=[line["digest"] for line in lines],
     )
-
-
-def find_recordings(root: Path | str) -> list[Path]:
-    """Folders at and below `root` that hold a recording, sorted by name."""
-    return sorted(found.parent for found in Path(root).glob("**/recording.json"))
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Game:
         self._keymap: Keymap | None = None
         self._hud: Hud | None = None
         self._running = True
+        self._wants_mouse = False  # until it plays a world that turns by mouse
         self._redraw_at = float("-inf")  # time.monotonic
         self._keys: dict[int, Callable[[], None]] = {
             pygame.K_ESCAPE: self._escape,
@@ -96,7 +97,8 @@ class Game:
         if self._script:
             self.worker.begin(self._script(world).__next__)
         else:
-            self.window.take_mouse(True)
+            self._wants_mouse = bool(world.mouse)
+            self.window.take_mouse(self._wants_mouse)
             self.worker.begin(self._keymap.take)
 
     def _handle(self, event: pygame.event.Event) -> None:
@@ -106,8 +108,8 @@ class Game:
             if self._keymap or event.key == pygame.K_ESCAPE:
                 self._keys[event.key]()
                 self._redraw_at = float("-inf")
-        elif event.type == pygame.MOUSEBUTTONDOWN and not self.window.has_mouse:
-            self.window.take_mouse(self._keymap is not None and self._script is None)
+        elif event.type == pygame.MOUSEBUTTONDOWN and self._wants_mouse and not self.window.has_mouse:
+            self.window.take_mouse(True)
             self._redraw_at = float("-inf")
         elif event.type in REDRAWN_AFTER:
             self._redraw_at = float("-inf")
@@ -124,7 +126,7 @@ class Game:
                 view=view,
                 note=self.worker.note,
                 paused=self.worker.paused,
-                has_mouse=self.window.has_mouse or self._script is not None,
+                has_mouse=self.window.has_mouse or not self._wants_mouse,
                 show_figures=self._show_figures,
                 show_keys=self._show_keys,
             )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import pygame
 
-from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, panel, text_height
+from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_height
 from engine.play.worker import Note, View
 from engine.world import World
 
@@ -50,18 +50,20 @@ class Hud:
         height = text_height(area)
         margin = height // 2
         if state.show_figures:
-            surface.blit(_panel(self._current_figures(state.view, now), height), (area.x + margin, area.y + margin))
+            surface.blit(
+                _panel(self._current_figures(state.view, now), height, area.size), (area.x + margin, area.y + margin)
+            )
         if state.view.recording:
             self._draw_recording(surface, area, height)
         if state.paused:
-            sign = _panel(((Text("Paused", ACCENT), Text("   P goes on", DIM)),), round(height * 1.4))
+            sign = _panel(((Text("Paused", ACCENT), Text("   P goes on", DIM)),), round(height * 1.4), area.size)
             surface.blit(sign, sign.get_rect(center=area.center))
         if state.show_keys:
-            table = self._keys(height)
+            table = self._keys(height, area.size)
             surface.blit(table, table.get_rect(center=area.center))
         bottom = area.bottom - margin
         for words, colour in self._sentences(state, now):
-            line = _panel(((Text(words, colour),),), height)
+            line = _panel(((Text(words, colour),),), height, (area.width - 2 * margin, area.height))
             place = line.get_rect(midbottom=(area.centerx, bottom))
             surface.blit(line, place)
             bottom = place.top - margin // 2
@@ -97,22 +99,24 @@ class Hud:
         return self._figures
 
     def _draw_recording(self, surface: pygame.Surface, area: pygame.Rect, height: int) -> None:
-        sign = _panel(((Text("     REC", RED),),), height)
+        sign = _panel(((Text("     REC", RED),),), height, area.size)
         place = sign.get_rect(topright=(area.right - height // 2, area.y + height // 2))
         surface.blit(sign, place)
         pygame.draw.circle(surface, RED, (place.x + round(height * 0.95), place.centery), round(height * 0.28))
 
-    def _keys(self, height: int) -> pygame.Surface:
+    def _keys(self, height: int, space: tuple[int, int]) -> pygame.Surface:
         rows = [(key.name, ", ".join(_short(bind) for bind in key.bind)) for key in self._world.keys]
         if self._world.mouse:
             rows.append(("look", "mouse"))
         rows += [("", ""), *((what, _short(key)) for key, what in WINDOW_KEYS)]
-        return _panel(tuple((Text(what, DIM), Text(keys)) for what, keys in rows), height, (0, 11))
+        return _panel(tuple((Text(what, DIM), Text(keys)) for what, keys in rows), height, space, (0, 11))
 
 
 @lru_cache(maxsize=32)
-def _panel(rows: tuple[tuple[Text, ...], ...], height: int, columns: tuple[int, ...] = ()) -> pygame.Surface:
-    return panel(rows, height, columns)
+def _panel(
+    rows: tuple[tuple[Text, ...], ...], height: int, space: tuple[int, int], columns: tuple[int, ...] = ()
+) -> pygame.Surface:
+    return fitted_panel(rows, height, space, columns)
 
 
 def _short(bind: str) -> str:

@@ -14,6 +14,7 @@ DIM = (158, 166, 184)
 ACCENT = (255, 176, 64)
 RED = (255, 72, 72)
 LINES_PER_SCREEN = 25  # of small text
+SMALLEST_TEXT = 8  # pixels
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,12 @@ def panel(rows: Sequence[Sequence[Text]], height: int, columns: Sequence[int] = 
         for x, run in zip(xs, row, strict=True):
             surface.blit(run, (pad + x, round(pad * 0.7) + i * line))
     return surface
+
+
+def fitted_panel(
+    rows: Sequence[Sequence[Text]], height: int, space: tuple[int, int], columns: Sequence[int] = ()
+) -> pygame.Surface:
+    """`panel`, in smaller text where it would not fit into `space`, (width, height) in pixels."""
+    surface = panel(rows, height, columns)
+    share = min(space[0] / surface.get_width(), space[1] / surface.get_height())
+    return surface if share >= 1 else panel(rows, max(SMALLEST_TEXT, int(height * share)), columns)

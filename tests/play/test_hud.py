@@ -63,8 +63,17 @@ def test_figures_are_those_of_the_view_but_not_of_every_frame(drawn):
     assert not np.array_equal(one, drawn(show_figures=True, view=view(latency_ms=99.0)))
 
 
-def test_notes_longer_than_the_window_are_shown_in_part(drawn):
-    assert drawn(note=Note("a very long sentence " * 20, 99.0))[:, 340:].any()
+def test_notes_longer_than_the_window_are_written_smaller(drawn):
+    lit = np.flatnonzero(drawn(note=Note("a rather long sentence " * 5, 99.0)).max(axis=(1, 2)))
+    assert 0 < lit.min() < 60 and 580 < lit.max() < 639
+
+
+def test_the_table_of_keys_fits_a_small_window():
+    pygame.font.init()
+    surface = pygame.Surface((320, 192))
+    Hud(WORLD).draw(surface, surface.get_rect(), dataclasses.replace(QUIET, show_keys=True), now=0.0)
+    lit = np.flatnonzero(pygame.surfarray.array3d(surface).max(axis=(0, 2)))
+    assert lit.min() > 0 and lit.max() < 191
 
 
 def test_the_loading_picture_moves_and_fits_any_window():
