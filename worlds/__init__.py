@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine import world as definitions
@@ -48,6 +47,11 @@ def split_of(seed: int) -> str:
     raise WorldError(f"a map's seed is a whole number from 0 to {2**31 - 1}, not {seed!r}")
 
 
+def start_scenes(name: str) -> list[tuple[dict[str, Any], str, int]]:
+    """The scenes in which play may begin: (settings of make_env, tour, number of the frame to begin from) each."""
+    return _part(name, "start_scenes")()
+
+
 def first_seed(split: str) -> int:
     """The first map seed of a split. Raises WorldError for an unknown split."""
     if split not in SPLITS:
@@ -65,8 +69,5 @@ def check_split(seed: int, split: str) -> None:
 def _part(name: str, part: str) -> Callable[..., Any]:
     if name not in definitions.names():
         definitions.load(name)  # says which name was meant
-    module: ModuleType = importlib.import_module(f"worlds.{name}")
-    found = getattr(module, part, None)
-    if found is None:
-        raise WorldError(f"world {name!r} has no {part}: it cannot be recorded")
-    return found
+        raise WorldError(f"world {name!r} is a definition alone: no game comes with it")
+    return getattr(importlib.import_module(f"worlds.{name}"), part)

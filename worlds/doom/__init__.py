@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from engine.errors import WorldError
 from worlds.doom.game import DoomEnv
 from worlds.doom.tours import Player
 
+# Seed of a validation map, and the frame of its `explore` tour from which play begins: chosen by eye.
+SCENES = (
+    (1_000_011, 160), (1_000_012, 256), (1_000_004, 268), (1_000_046, 382), (1_000_047, 160), (1_000_014, 232),
+    (1_000_024, 190), (1_000_023, 148), (1_000_013, 64), (1_000_021, 328), (1_000_015, 376), (1_000_022, 160),
+)  # fmt: skip
 
-def make_env(
-    seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None
-) -> DoomEnv:
+
+def make_env(seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None) -> DoomEnv:
     """The real game on the generated map of `seed`, or on `map` of a WAD file (of Freedoom 2 without one)."""
     return DoomEnv(seed=seed, flavour=flavour, wad=wad, map=map)
 
@@ -21,3 +26,8 @@ def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> Player:
     if env.map is None:
         raise WorldError("scripted players need a generated map: leave out wad and map")
     return Player(env.map.walkways, seed, tour, gap)
+
+
+def start_scenes() -> list[tuple[dict[str, Any], str, int]]:
+    """Where play begins: settings of make_env, the tour that leads there, and its frame."""
+    return [({"seed": seed, "flavour": "static"}, "explore", frame) for seed, frame in SCENES]

@@ -6,13 +6,15 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from worlds.doom import themes
-from worlds.doom.layout import Plan, Room
+from worlds.doom import details, themes, things
+from worlds.doom.layout import Link, Plan, Room
 from worlds.doom.rooms import Look
 from worlds.doom.udmf import MapBuilder, Point, Sector, Thing
 
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1
+
 WALL_GAP = 16  # least distance of furniture from a wall
-LANE = 56  # half width of the way in from an opening that solid things leave free
+LANE = 80  # how far in front of an opening solid things leave the floor free
 
 
 @dataclass
@@ -27,53 +29,54 @@ class Furnisher:
     flavour: str
 
     def __post_init__(self) -> None:
-        self.taken: list[tuple[int, int, int, int]] = []
+        self.taken: list[Box] = []
         self.lanes = [self._lane(link) for link in self.plan.links_of(self.room.index) if link.kind != "window"]
 
     def furnish(self) -> None:
         """Put one group of things into each cell of the room, then things along the walls."""
+        deeds: list[tuple[Callable[[int, int], None], float]] = [
+            (self.dais, 0.18), (self.pool, 0.14), (self.pillar, 0.16), (self.four_pillars, 0.14),
+            (self.carpet, 0.12), (self.lamp, 0.14), (self.skylight, 0.1), (self.crates, 0.12),
+        ]  # fmt: skip
         for column, row in self.room.cells:
-            choices: list[tuple[Callable[[int, int], None], float]] = [
-                (self.dais, 0.18), (self.pool, 0.14), (self.pillar, 0.16), (self.four_pillars, 0.14), (self.carpet, 0.12),
-                (self.lamp, 0.14), (self.skylight, 0.1), (self.crates, 0.12),
-            ]  # fmt: skip
             x0, x1 = self.plan.edges_x[column : column + 2]
             y0, y1 = self.plan.edges_y[row : row + 2]
             centre = ((x0 + x1) // 16 * 8, (y0 + y1) // 16 * 8)
-            place = self.rng.choices([c for c, _ in choices], [w for _, w in choices])[0]
-            place(*centre)
+            self.rng.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])[0](*centre)
             if self.rng.random() < 0.5:
                 self.crates(*centre)
         self.props()
 
-    def _lane(self, link: object) -> tuple[int, int, int, int]:
+    def _lane(self, link: Link) -> Box:
         """The rectangle just inside an opening."""
         x0, y0, x1, y1 = self.room.box
-        low, high, deep = link.low - 8, link.high + 8, LANE + 24  # type: ignore[attr-defined]
-        if link.axis == "x":  # type: ignore[attr-defined]
-            return (x1 - deep, low, x1, high) if link.one == self.room.index else (x0, low, x0 + deep, high)  # type: ignore[attr-defined]
-        return (low, y1 - deep, high, y1) if link.one == self.room.index else (low, y0, high, y0 + deep)  # type: ignore[attr-defined]
+        low, high, is_one = link.low - 8, link.high + 8, link.one == self.room.index
+        if link.axis == "x":
+            return (x1 - LANE, low, x1, high) if is_one else (x0, low, x0 + LANE, high)
+        return (low, y1 - LANE, high, y1) if is_one else (low, y0, high, y0 + LANE)
 
-    def _claim(self, box: tuple[int, int, int, int], solid: bool, gap: int = 0) -> bool:
+    def _claim(self, box: Box, solid: bool, gap: int = 0) -> bool:
         """Take a rectangle if it is free, inside the room's walls and (if solid) out of the ways in."""
         x0, y0, x1, y1 = self.room.box
         margin = WALL_GAP + (self.room.cut if self._near_corner(box) else 0)
         if box[0] < x0 + margin or box[1] < y0 + margin or box[2] > x1 - margin or box[3] > y1 - margin:
             return False
         wide = (box[0] - gap, box[1] - gap, box[2] + gap, box[3] + gap)
-        if any(_overlap(wide, other) for other in self.taken) or (solid and any(_overlap(box, lane) for lane in self.lanes)):
+        if any(_overlap(wide, other) for other in self.taken) or (
+            solid and any(_overlap(box, lane) for lane in self.lanes)
+        ):
             return False
         self.taken.append(box)
         return True
 
-    def _near_corner(self, box: tuple[int, int, int, int]) -> bool:
+    def _near_corner(self, box: Box) -> bool:
         x0, y0, x1, y1 = self.room.box
         reach = self.room.cut + WALL_GAP
         beside_x = box[0] < x0 + reach or box[2] > x1 - reach
         beside_y = box[1] < y0 + reach or box[3] > y1 - reach
         return beside_x and beside_y
 
-    def _inner(self, box: tuple[int, int, int, int], outer: int, sector: Sector, wall: str, step: str, cut: int = 0) -> int:
+    def _inner(self, box: Box, outer: int, sector: Sector, wall: str, step: str, cut: int = 0) -> int:
         """A sector inside another: its edges and the reverse ones around it."""
         index = self.builder.add_sector(sector)
         ring = ring_of(box, cut)
@@ -81,7 +84,7 @@ class Furnisher:
         self.builder.add_ring(ring[::-1], outer, wall, step)
         return index
 
-    def _around(self, x: int, y: int, half: int) -> tuple[int, int, int, int]:
+    def _around(self, x: int, y: int, half: int) -> Box:
         return x - half, y - half, x + half, y + half
 
     def dais(self, x: int, y: int) -> None:
@@ -90,7 +93,9 @@ class Furnisher:
         if not self._claim(self._around(x, y, half), solid=False):
             return
         cut, rise = self.rng.choice((0, 16, 24)), self.rng.choice((8, 12, 16))
-        sector = replace(self.look.sector, floor=self.room.floor + rise, floor_flat=self.rng.choice(self.look.theme.floors))
+        sector = replace(
+            self.look.sector, floor=self.room.floor + rise, floor_flat=self.rng.choice(self.look.theme.floors)
+        )
         step = self.rng.choice(("STEP1", "STEP4", "STEP6", "STEP2"))
         index = self._inner(self._around(x, y, half), self.room.index, sector, self.look.trim, step, cut)
         if half < 64:
@@ -107,8 +112,10 @@ class Furnisher:
         half = self.rng.choice((48, 64, 80, 96, 112))
         if not self._claim(self._around(x, y, half), solid=False):
             return
-        flats = themes.ANIMATED_POOLS if self.flavour != "static" else self.look.theme.pools
-        sector = replace(self.look.sector, floor=self.room.floor - self.rng.choice((8, 16, 24)), floor_flat=self.rng.choice(flats))
+        flats = details.ANIMATED_POOLS if self.flavour != "static" else self.look.theme.pools
+        sector = replace(
+            self.look.sector, floor=self.room.floor - self.rng.choice((8, 16, 24)), floor_flat=self.rng.choice(flats)
+        )
         self._inner(self._around(x, y, half), self.room.index, sector, self.look.trim, "", self.rng.choice((0, 16, 32)))
 
     def carpet(self, x: int, y: int) -> None:
@@ -116,14 +123,20 @@ class Furnisher:
         half = self.rng.choice((64, 80, 96, 112))
         if self._claim(self._around(x, y, half), solid=False):
             flat = self.rng.choice(self.rng.choice(themes.THEMES).floors)
-            self._inner(self._around(x, y, half), self.room.index, replace(self.look.sector, floor_flat=flat), self.look.wall, "")
+            self._inner(
+                self._around(x, y, half),
+                self.room.index,
+                replace(self.look.sector, floor_flat=flat),
+                self.look.wall,
+                "",
+            )
 
     def lamp(self, x: int, y: int) -> None:
         """A lit panel in the ceiling, brighter below; in a court, a lit panel in the floor."""
         half = self.rng.choice((32, 32, 64, 96))
         if not self._claim(self._around(x, y, half), solid=False):
             return
-        flat, light = self.rng.choice(themes.LIGHT_FLATS), min(255, self.look.sector.light + 48)
+        flat, light = self.rng.choice(details.LIGHT_FLATS), min(255, self.look.sector.light + 48)
         sector = replace(self.look.sector, light=light)
         if self.room.is_court:
             sector = replace(sector, floor_flat=flat)
@@ -136,7 +149,9 @@ class Furnisher:
         half = self.rng.choice((48, 64, 80, 96))
         if self.room.is_court or not self._claim(self._around(x, y, half), solid=False):
             return
-        sector = replace(self.look.sector, ceiling=self.room.ceiling + 48, ceiling_flat="F_SKY1", light=255, tint=0xFFFFFF)
+        sector = replace(
+            self.look.sector, ceiling=self.room.ceiling + 48, ceiling_flat="F_SKY1", light=255, tint=0xFFFFFF
+        )
         if self.rng.random() < 0.5:
             sector = replace(sector, floor_flat=self.rng.choice(("GRASS1", "RROCK20", "FLAT10", "MFLR8_3")))
         self._inner(self._around(x, y, half), self.room.index, sector, self.look.wall, "", self.rng.choice((0, 24)))
@@ -158,11 +173,18 @@ class Furnisher:
         """One to three boxes beside the middle."""
         for _ in range(self.rng.choice((1, 2, 3))):
             half = self.rng.choice((16, 32, 32))
-            at = x + self.rng.choice((-1, 1)) * self.rng.randrange(64, 145, 8), y + self.rng.choice((-1, 1)) * self.rng.randrange(64, 145, 8)
+            at = (
+                x + self.rng.choice((-1, 1)) * self.rng.randrange(64, 145, 8),
+                y + self.rng.choice((-1, 1)) * self.rng.randrange(64, 145, 8),
+            )
             height = self.rng.choice((32, 64, 64, 96))
-            if self.room.floor + height + 16 <= self.room.ceiling and self._claim(self._around(*at, half), solid=True, gap=44):
-                top = replace(self.look.sector, floor=self.room.floor + height, floor_flat=self.rng.choice(themes.CRATE_TOPS))
-                face = self.rng.choice(themes.CRATES)
+            if self.room.floor + height + 16 <= self.room.ceiling and self._claim(
+                self._around(*at, half), solid=True, gap=44
+            ):
+                top = replace(
+                    self.look.sector, floor=self.room.floor + height, floor_flat=self.rng.choice(details.CRATE_TOPS)
+                )
+                face = self.rng.choice(details.CRATES)
                 self._inner(self._around(*at, half), self.room.index, top, face, "")
 
     def props(self) -> None:
@@ -171,7 +193,7 @@ class Furnisher:
         count = self.rng.choice((1, 2, 2, 3, 4)) * min(2, len(self.room.cells))
         solid = self.look.theme.props
         if self.flavour != "static":
-            solid = (*solid, *self.rng.sample(themes.TORCHES, 3))
+            solid = (*solid, *self.rng.sample(things.TORCHES, 3))
         kind = self.rng.choice(solid)
         for _ in range(count):
             inset = self.rng.choice((36, 48, 64)) + self.room.cut // 2
@@ -179,19 +201,19 @@ class Furnisher:
                 continue
             x = self.rng.choice((x0 + inset, x1 - inset, self.rng.randrange(x0 + inset, x1 - inset)))
             y = self.rng.choice((y0 + inset, y1 - inset))
-            radius = themes.PROP_RADIUS.get(kind, themes.DEFAULT_PROP_RADIUS)
+            radius = things.radius(kind)
             if self._claim(self._around(x, y, radius), solid=True, gap=44):
                 self.builder.things.append(Thing(x, y, kind))
             if self.rng.random() < 0.3:
                 kind = self.rng.choice(solid)
-        loose = self.look.theme.scatter if self.flavour == "static" else (*self.look.theme.scatter, *themes.PICKUPS)
+        loose = self.look.theme.scatter if self.flavour == "static" else (*self.look.theme.scatter, *things.PICKUPS)
         for _ in range(self.rng.choice((0, 1, 2)) if loose else 0):
             x, y = self.rng.randrange(x0 + 48, x1 - 48), self.rng.randrange(y0 + 48, y1 - 48)
             if self._claim(self._around(x, y, 8), solid=False, gap=8):
                 self.builder.things.append(Thing(x, y, self.rng.choice(loose)))
 
 
-def ring_of(box: tuple[int, int, int, int], cut: int = 0) -> list[Point]:
+def ring_of(box: Box, cut: int = 0) -> list[Point]:
     """A rectangle's corners, clockwise, each cut off by `cut`."""
     x0, y0, x1, y1 = box
     if not cut:
@@ -202,5 +224,5 @@ def ring_of(box: tuple[int, int, int, int], cut: int = 0) -> list[Point]:
     ]  # fmt: skip
 
 
-def _overlap(one: tuple[int, int, int, int], two: tuple[int, int, int, int]) -> bool:
+def _overlap(one: Box, two: Box) -> bool:
     return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]

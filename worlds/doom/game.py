@@ -195,5 +195,7 @@ def find_map(wad: str | Path | None, map_name: str | None) -> tuple[Path, str]:
     if name not in maps:
         near = difflib.get_close_matches(name, maps, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise WorldError(f"{path.name} has no map {map_name!r}{hint} (it has {len(maps)}, from {maps[0]} to {maps[-1]})")
+        raise WorldError(
+            f"{path.name} has no map {map_name!r}{hint} (it has {len(maps)}, from {maps[0]} to {maps[-1]})"
+        )
     return path, name

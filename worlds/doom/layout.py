@@ -34,7 +34,7 @@ class Room:
 
     def line(self, side: str) -> int:
         """Where a side lies: its x (west, east) or its y (north, south)."""
-        return dict(zip(SIDES, (self.box[0], self.box[3], self.box[2], self.box[1]), strict=True))[side]
+        return (self.box[0], self.box[3], self.box[2], self.box[1])[SIDES.index(side)]
 
 
 @dataclass

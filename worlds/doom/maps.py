@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from engine.errors import WorldError
-from worlds.doom import themes
+from worlds.doom import details, themes, things
 from worlds.doom.furniture import Furnisher
 from worlds.doom.layout import Plan, plan_map
 from worlds.doom.openings import build_link
@@ -38,8 +38,9 @@ class DoomMap:
 
 
 def generate(seed: int, flavour: str = "static") -> DoomMap:
-    """The map of `seed`. static: same pose, same pixels; animated: torches, doors, pick-ups; monsters: those and monsters.
+    """The map of `seed`.
 
+    static: same pose, same pixels; animated: torches, doors, pick-ups; monsters: those and monsters.
     Raises WorldError for an unknown flavour or a seed that is not a whole number from 0 on.
     """
     if flavour not in FLAVOURS:
@@ -60,7 +61,7 @@ def _build(rng: random.Random, seed: int, flavour: str, with_furniture: bool) ->
     """One try; None if some opening cannot be reached on foot."""
     plan = plan_map(rng, rng.randrange(6, 10), rng.randrange(6, 10), with_doors=flavour != "static")
     builder = MapBuilder()
-    looks = _choose_looks(rng, plan)
+    looks = _choose_looks(rng, plan, flavour)
     for room, look in zip(plan.rooms, looks, strict=True):
         assert builder.add_sector(look.sector) == room.index  # rooms come first, so that a room's index is its sector's
     for room, look in zip(plan.rooms, looks, strict=True):
@@ -74,21 +75,23 @@ def _build(rng: random.Random, seed: int, flavour: str, with_furniture: bool) ->
     if walkways is None:
         return None
     x, y = walkways.points[walkways.rooms[rng.randrange(len(plan.rooms))][0]]
-    builder.things.append(Thing(round(x), round(y), themes.PLAYER_START, rng.randrange(0, 360, 45)))
+    builder.things.append(Thing(round(x), round(y), things.PLAYER_START, rng.randrange(0, 360, 45)))
     if flavour == "monsters":
         _add_monsters(rng, builder, walkways)
-    return DoomMap(seed, flavour, plan, builder, walkways, rng.choice(themes.SKIES))
+    return DoomMap(seed, flavour, plan, builder, walkways, rng.choice(details.SKIES))
 
 
-def _choose_looks(rng: random.Random, plan: Plan) -> list[Look]:
+def _choose_looks(rng: random.Random, plan: Plan, flavour: str) -> list[Look]:
     """A look for each room; no theme or picture comes again before all have been used."""
     looks = []
     for room in plan.rooms:
         if room.index % len(themes.THEMES) == 0:
             order = rng.sample(themes.THEMES, len(themes.THEMES))
-        if room.index % len(themes.PICTURES) == 0:
-            pictures = rng.sample(themes.PICTURES, len(themes.PICTURES))
+        if room.index % len(details.PICTURES) == 0:
+            pictures = rng.sample(details.PICTURES, len(details.PICTURES))
         picture = pictures[room.index % len(pictures)]
+        if flavour != "static" and rng.random() < 0.3:
+            picture = (rng.choice(details.ANIMATED_WALLS), 64)
         looks.append(choose_look(rng, order[room.index % len(order)], room, picture))
     return looks
 
@@ -100,4 +103,4 @@ def _add_monsters(rng: random.Random, builder: MapBuilder, walkways: Walkways) -
         for node in rng.sample(nodes, min(len(nodes), rng.choice((0, 1, 1, 2)))):
             x, y = walkways.points[node]
             if abs(x - start.x) + abs(y - start.y) > 400:
-                builder.things.append(Thing(round(x), round(y), rng.choice(themes.MONSTERS), rng.randrange(0, 360, 45)))
+                builder.things.append(Thing(round(x), round(y), rng.choice(things.MONSTERS), rng.randrange(0, 360, 45)))

@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass, replace
 
-from worlds.doom import themes
+from worlds.doom import details
 from worlds.doom.layout import SIDES, Plan, Room
 from worlds.doom.themes import Theme
 from worlds.doom.udmf import Edge, MapBuilder, Point, Sector
@@ -33,7 +33,7 @@ def choose_look(rng: random.Random, theme: Theme, room: Room, picture: tuple[str
     accent = rng.choice(theme.walls) if rng.random() < 0.5 else wall
     light = rng.choice((224, 240, 255)) if room.is_court else rng.choice((184, 200, 216, 232, 240, 255))
     ceiling = "F_SKY1" if room.is_court else rng.choice(theme.ceilings)
-    tint = 0xFFFFFF if room.is_court else rng.choice(themes.TINTS)
+    tint = 0xFFFFFF if room.is_court else rng.choice(details.TINTS)
     sector = Sector(room.floor, room.ceiling, rng.choice(theme.floors), ceiling, light, tint)
     panels = [picture, *rng.sample(theme.panels, min(3, len(theme.panels)))]
     return Look(theme, wall, accent, rng.randrange(4), rng.choice(theme.trims), sector, panels)
@@ -142,7 +142,10 @@ def _add_panel(
         deep = [(round(x + outward[0] * 16), round(y + outward[1] * 16)) for x, y in spots]
         room = builder.sectors[sector]
         niche = replace(
-            room, ceiling=min(room.ceiling, room.floor + PICTURE_HEIGHT), light=min(255, room.light + 40), ceiling_flat=look.theme.ceilings[0]
+            room,
+            ceiling=min(room.ceiling, room.floor + PICTURE_HEIGHT),
+            light=min(255, room.light + 40),
+            ceiling_flat=look.theme.ceilings[0],
         )
         inside = builder.add_sector(niche)
         builder.add_edge(spots[0], spots[1], Edge(sector, wall, offset=offset + first))

@@ -42,11 +42,16 @@ class Habits:
 
     @staticmethod
     def draw(rng: random.Random) -> Habits:
-        return Habits(rng.uniform(4.0, 12.0), rng.uniform(0.8, 3.5), rng.choice((0.0, 0.0, 0.1, 0.3, 0.5)), rng.choice((0.05, 0.2, 0.5)))
+        return Habits(
+            rng.uniform(4.0, 12.0),
+            rng.uniform(0.8, 3.5),
+            rng.choice((0.0, 0.0, 0.1, 0.3, 0.5)),
+            rng.choice((0.05, 0.2, 0.5)),
+        )
 
 
 class Hands:
-    """Turns wishes (a heading, a place) into actions, frame by frame. Every `Iterator[Action]` here reads self.pose anew."""
+    """Turns wishes (a heading, a place) into actions, frame by frame; every iterator here reads self.pose anew."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng

@@ -1,8 +1,28 @@
-"""What rooms are made of: Freedoom textures, flats and things, by style. Nothing here is animated unless its name says so."""
+"""What rooms are made of: Freedoom textures, flats and things, by style. Nothing here is animated."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from worlds.doom.things import (
+    BLOODY_MESS,
+    BROWN_TREE,
+    CANDELABRA,
+    CANDLE,
+    GREY_TREE,
+    IMPALED,
+    LAMP,
+    POOL_OF_BLOOD,
+    SHORT_GREEN,
+    SHORT_RED,
+    SKULL_PILLAR,
+    SKULL_POLE,
+    SKULLS_POLE,
+    STUMP,
+    TALL_GREEN,
+    TALL_RED,
+    TECH_PILLAR,
+)
 
 
 @dataclass(frozen=True)
@@ -24,36 +44,6 @@ class Theme:
     pools: tuple[str, ...] = ("FLAT14", "CEIL4_3", "SLIME14", "GRASS1", "FLOOR6_1")
 
 
-LAMP, CANDLE, CANDELABRA = 2028, 34, 35
-TALL_GREEN, SHORT_GREEN, TALL_RED, SHORT_RED, SKULL_PILLAR = 30, 31, 32, 33, 37
-GREY_TREE, BROWN_TREE, STUMP, TECH_PILLAR = 43, 54, 47, 48
-SKULL_POLE, SKULLS_POLE, IMPALED = 27, 28, 25
-
-PLAYER_START = 1
-PROP_RADIUS = {BROWN_TREE: 32}
-DEFAULT_PROP_RADIUS = 16
-TORCHES = (44, 45, 46, 55, 56, 57, 85, 86, 70, 41)  # animated, and they block
-PICKUPS = (2011, 2012, 2014, 2015, 2018, 2007, 2008, 2048, 2049, 2013, 8)  # animated or taken away
-MONSTERS = (3004, 9, 3001, 3002, 3004, 3001)
-
-LIGHT_FLATS = ("TLITE6_1", "TLITE6_4", "TLITE6_5", "TLITE6_6", "CEIL3_4", "FLAT2", "FLAT17", "FLAT22", "AQF010", "AQF039",
-               "AQF037", "AQF044", "AQF042", "CEIL1_2", "GRNLITE1")
-ANIMATED_POOLS = ("FWATER1", "NUKAGE1", "LAVA1", "BLOOD1", "SLIME01")
-ANIMATED_WALLS = ("FIREBLU1", "SFALL1", "BFALL1", "WFALL1", "FIREWALL", "FIREMAG1")
-PICTURES = (
-    ("ZZWOLF2", 128), ("ZZWOLF3", 128), ("ZZWOLF4", 128), ("ZZWOLF6", 128), ("ZZWOLF7", 128), ("ZZWOLF12", 128),
-    ("ZZWOLF13", 128), ("PLANET1", 128), ("MURAL1", 128), ("MURAL2", 128), ("BIGMURAL", 128), ("SHAWN1", 128), ("DOC1", 128),
-    ("MARBFACE", 128), ("MARBFAC2", 128), ("MARBFAC3", 128), ("SKIN2", 128), ("ZZZFACE4", 128), ("ZZZFACE5", 128),
-    ("COMPUTE1", 128), ("SP_DUDE4", 64), ("SP_DUDE7", 128), ("BIGDOOR7", 128), ("SPCDOOR4", 64), ("EXITSTON", 64),
-    ("LITERED", 16), ("YELMETAL", 128), ("DRFRONT", 128), ("TNTDOOR", 128), ("PANBOOK", 64), ("PANRED", 64), ("PANBLUE", 64),
-    ("PANBLACK", 64), ("SKSNAKE1", 64), ("SKULWALL", 128), ("CRATE3", 64), ("GRAYDANG", 64), ("A-POIS", 64), ("SLADPOIS", 64),
-    ("CEMPOIS", 128), ("COMPSTA1", 128), ("COMPSTA2", 128), ("SILVER2", 64), ("A-CAMO1", 128), ("MTNT1", 128),
-)
-CRATES = ("CRATE1", "CRATE2", "CRATE3", "CRATELIT", "CR64LG", "CR64LB", "CRLWDL6B", "CRTINYB", "CR64HGB")
-CRATE_TOPS = ("CRATOP1", "CRATOP2")
-TINTS = (0xFFFFFF, 0xFFFFFF, 0xFFFFFF, 0xFFFFFF, 0xFFE0B0, 0xC8DCFF, 0xD8FFD0, 0xFFC8B0, 0xE4D0FF, 0xB8FFF4)
-SKIES = ("SKY1", "SKY2", "SKY3", "SKY4", "SKY1", "SKY3")
-
 THEMES: tuple[Theme, ...] = (
     Theme(  # base, grey and clean
         walls=("GRAY1", "GRAY5", "GRAY7", "GRAYBIG", "ICKWALL1", "ICKWALL3", "CEMENT3", "CEMENT6", "GRAYTALL"),
@@ -66,7 +56,7 @@ THEMES: tuple[Theme, ...] = (
     ),
     Theme(  # station, tan
         walls=("STARTAN2", "STARTAN3", "STARBR2", "STARTAN1", "STARBR1"),
-        trims=("SUPPORT3", "BROWN96", "LITE5"),
+        trims=("SUPPORT3", "BROWN96", "METAL1"),
         floors=("FLOOR4_8", "FLOOR5_1", "FLOOR5_2", "FLAT5", "AQF047"),
         ceilings=("CEIL3_1", "CEIL3_2", "FLOOR7_1", "CEIL5_1"),
         panels=(("COMPTALL", 128), ("SW1STRTN", 64), ("LITE96", 64), ("COMPUTE3", 128)),
@@ -75,7 +65,7 @@ THEMES: tuple[Theme, ...] = (
     ),
     Theme(  # station, green and grey
         walls=("STARG1", "STARG2", "STARG3", "STARGR1", "STARGR2", "STARG4"),
-        trims=("SUPPORT2", "SHAWN2", "LITE3"),
+        trims=("SUPPORT2", "SHAWN2", "METAL2"),
         floors=("FLOOR7_2", "FLAT5_5", "FLAT5_4", "AQF046", "SLIME16", "FLAT23"),
         ceilings=("FLAT1", "CEIL3_5", "COMP01"),
         panels=(("COMPSTA1", 128), ("COMPSTA2", 128), ("COMP2", 128), ("SILVER3", 64), ("PLANET1", 128)),
@@ -97,8 +87,16 @@ THEMES: tuple[Theme, ...] = (
         trims=("MARBLOD1", "GSTLION", "METAL"),
         floors=("DEM1_5", "DEM1_6", "RROCK19", "FLOOR7_2", "RROCK20"),
         ceilings=("DEM1_5", "DEM1_6", "FLAT5_2", "CEIL1_1"),
-        panels=(("MARBFACE", 128), ("MARBFAC2", 128), ("MARBFAC3", 128), ("GSTLION", 64), ("GSTGARG", 64), ("GSTSATYR", 64),
-                ("SP_DUDE5", 64), ("MTNT1", 128)),
+        panels=(
+            ("MARBFACE", 128),
+            ("MARBFAC2", 128),
+            ("MARBFAC3", 128),
+            ("GSTLION", 64),
+            ("GSTGARG", 64),
+            ("GSTSATYR", 64),
+            ("SP_DUDE5", 64),
+            ("MTNT1", 128),
+        ),  # fmt: skip
         pillars=("GSTVINE1", "MARBFAC4", "MARBGRAY", "SP_ROCK1"),
         props=(TALL_GREEN, SHORT_GREEN, CANDELABRA, SKULL_PILLAR),
         scatter=(CANDLE,),
@@ -108,14 +106,34 @@ THEMES: tuple[Theme, ...] = (
         trims=("WOODMET1", "PANBORD1", "WOOD6"),
         floors=("FLOOR0_1", "FLAT5_1", "FLOOR5_4", "AQF006", "CEIL1_1"),
         ceilings=("CEIL1_1", "FLAT5_2", "CEIL3_3"),
-        panels=(("PANEL1", 64), ("PANEL2", 64), ("PANBOOK", 64), ("PANRED", 64), ("PANBLUE", 64), ("PANBLACK", 64), ("WOODGARG", 64),
-                ("ZZWOLF7", 128), ("ZZWOLF6", 128)),
+        panels=(
+            ("PANEL1", 64),
+            ("PANEL2", 64),
+            ("PANBOOK", 64),
+            ("PANRED", 64),
+            ("PANBLUE", 64),
+            ("PANBLACK", 64),
+            ("WOODGARG", 64),
+            ("ZZWOLF7", 128),
+            ("ZZWOLF6", 128),
+        ),  # fmt: skip
         pillars=("WOOD10", "PANEL3", "PANCASE2", "WOOD4"),
         props=(CANDELABRA, SHORT_RED, SHORT_GREEN),
         scatter=(CANDLE,),
     ),
     Theme(  # caves and cliffs
-        walls=("ROCK4", "ROCK5", "TANROCK2", "TANROCK5", "TANROCK8", "ZIMMER5", "SP_ROCK1", "STONE6", "BSTONE1", "CARLLF1"),
+        walls=(
+            "ROCK4",
+            "ROCK5",
+            "TANROCK2",
+            "TANROCK5",
+            "TANROCK8",
+            "ZIMMER5",
+            "SP_ROCK1",
+            "STONE6",
+            "BSTONE1",
+            "CARLLF1",
+        ),  # fmt: skip
         trims=("ROCK3", "SUPPORT3", "BSTONE3"),
         floors=("RROCK16", "RROCK11", "RROCK18", "FLAT10", "MFLR8_2", "RROCK09"),
         ceilings=("RROCK13", "RROCK17", "RROCK16", "FLAT5_7"),
@@ -133,12 +151,32 @@ THEMES: tuple[Theme, ...] = (
         props=(BROWN_TREE, GREY_TREE, STUMP, TALL_GREEN),
     ),
     Theme(  # machines
-        walls=("TEKWALL1", "TEKWALL4", "COMPSPAN", "TEKGREN2", "TEKGREN1", "TEKBRON1", "PIPES", "SPACEW4", "METAL2", "PIPEWAL1"),
-        trims=("TEKGREN5", "METAL6", "LITEYEL1", "LITEGRN1"),
+        walls=(
+            "TEKWALL1",
+            "TEKWALL4",
+            "COMPSPAN",
+            "TEKGREN2",
+            "TEKGREN1",
+            "TEKBRON1",
+            "PIPES",
+            "SPACEW4",
+            "METAL2",
+            "PIPEWAL1",
+        ),  # fmt: skip
+        trims=("TEKGREN5", "METAL6", "LITEYEL1", "SUPPORT3"),
         floors=("FLAT4", "FLAT22", "AQF027", "AQF016", "FLOOR1_7", "CEIL4_3", "AQF018"),
         ceilings=("CEIL5_1", "AQF054", "CEIL3_5", "FLAT4"),
-        panels=(("COMPSTA1", 128), ("COMPSTA2", 128), ("COMPUTE1", 128), ("PLANET1", 128), ("COMPWERD", 64), ("LITEYEL3", 128),
-                ("SILVER2", 64), ("ZZZFACE4", 128), ("ZZZFACE5", 128)),
+        panels=(
+            ("COMPSTA1", 128),
+            ("COMPSTA2", 128),
+            ("COMPUTE1", 128),
+            ("PLANET1", 128),
+            ("COMPWERD", 64),
+            ("LITEYEL3", 128),
+            ("SILVER2", 64),
+            ("ZZZFACE4", 128),
+            ("ZZZFACE5", 128),
+        ),  # fmt: skip
         pillars=("SILVER2", "LITEYEL3", "LITEBLU4", "COMPBLUE"),
         props=(TECH_PILLAR, LAMP),
     ),
@@ -152,22 +190,59 @@ THEMES: tuple[Theme, ...] = (
         props=(LAMP, TECH_PILLAR),
     ),
     Theme(  # hell
-        walls=("SP_HOT1", "SKIN2", "REDWALL", "SKINEDGE", "SKINMET1", "CRACKLE2", "SKSNAKE1", "SKULWALL", "A-REDROK", "SKSNAKE2"),
+        walls=(
+            "SP_HOT1",
+            "SKIN2",
+            "REDWALL",
+            "SKINEDGE",
+            "SKINMET1",
+            "CRACKLE2",
+            "SKSNAKE1",
+            "SKULWALL",
+            "A-REDROK",
+            "SKSNAKE2",
+        ),  # fmt: skip
         trims=("SKINTEK1", "SK_LEFT", "METAL"),
         floors=("FLOOR6_1", "FLAT5_3", "RROCK04", "SFLR6_1", "RROCK01", "SFLR7_4"),
         ceilings=("FLOOR6_1", "FLAT5_6", "SFLR7_1", "RROCK04"),
-        panels=(("SKINFACE", 128), ("SKSPINE1", 128), ("SKSPINE2", 128), ("SW1SKULL", 64), ("SP_FACE2", 64), ("SKULWAL3", 128),
-                ("MARBFACE", 128)),
+        panels=(
+            ("SKINFACE", 128),
+            ("SKSPINE1", 128),
+            ("SKSPINE2", 128),
+            ("SW1SKULL", 64),
+            ("SP_FACE2", 64),
+            ("SKULWAL3", 128),
+            ("MARBFACE", 128),
+        ),  # fmt: skip
         pillars=("SKSNAKE2", "SKULWALL", "REDWALL1", "SLOPPY1", "SW1SKULL"),
         props=(SKULL_PILLAR, SKULL_POLE, SKULLS_POLE, IMPALED, TALL_RED),
-        scatter=(10, 24),
+        scatter=(BLOODY_MESS, POOL_OF_BLOOD),
     ),
     Theme(  # castle
-        walls=("STONE2", "STONE3", "STONE4", "BIGBRIK2", "ZZWOLF1", "A-BRICK1", "BRICK9", "A-DBRI1", "A-ROCK", "BSTONE2"),
+        walls=(
+            "STONE2",
+            "STONE3",
+            "STONE4",
+            "BIGBRIK2",
+            "ZZWOLF1",
+            "A-BRICK1",
+            "BRICK9",
+            "A-DBRI1",
+            "A-ROCK",
+            "BSTONE2",
+        ),  # fmt: skip
         trims=("STONGARG", "METAL", "LITESTON"),
         floors=("MFLR8_1", "MFLR8_3", "SLIME15", "RROCK13", "FLAT5_8", "AQF074"),
         ceilings=("MFLR8_1", "FLAT5_7", "RROCK13", "FLAT5_2"),
-        panels=(("ZZWOLF3", 128), ("ZZWOLF4", 128), ("ZZWOLF2", 128), ("STONPOIS", 64), ("PANBOOK", 64), ("SW1STON1", 64), ("BIGDOOR7", 128)),
+        panels=(
+            ("ZZWOLF3", 128),
+            ("ZZWOLF4", 128),
+            ("ZZWOLF2", 128),
+            ("STONPOIS", 64),
+            ("PANBOOK", 64),
+            ("SW1STON1", 64),
+            ("BIGDOOR7", 128),
+        ),  # fmt: skip
         pillars=("LITESTON", "STONE5", "STONGARG", "MARBGRAY"),
         props=(CANDELABRA, TALL_GREEN, SHORT_RED, SKULL_POLE),
         scatter=(CANDLE,),
@@ -182,14 +257,31 @@ THEMES: tuple[Theme, ...] = (
         props=(TALL_RED, SHORT_RED, CANDELABRA, STUMP),
     ),
     Theme(  # bronze and slime works
-        walls=("BRONZE1", "BRONZE3", "BROWNGRN", "SLADWALL", "BROWN96", "PIPE2", "PIPE4", "SLIME2", "METAL1", "BROWN144"),
+        walls=(
+            "BRONZE1",
+            "BRONZE3",
+            "BROWNGRN",
+            "SLADWALL",
+            "BROWN96",
+            "PIPE2",
+            "PIPE4",
+            "SLIME2",
+            "METAL1",
+            "BROWN144",
+        ),  # fmt: skip
         trims=("BRONZE4", "SUPPORT3", "LITE96"),
         floors=("AQF029", "AQF040", "SLIME13", "FLOOR4_8", "AQF072", "FLAT1_2", "AQF076"),
         ceilings=("CEIL5_2", "FLAT1_1", "AQF031", "CEIL5_1"),
-        panels=(("BRNPOIS", 128), ("SLADPOIS", 64), ("SLADSKUL", 64), ("LITE96", 64), ("YELMETAL", 128), ("DISASTER", 128), ("A-POIS", 64)),
+        panels=(
+            ("BRNPOIS", 128),
+            ("SLADPOIS", 64),
+            ("SLADSKUL", 64),
+            ("LITE96", 64),
+            ("YELMETAL", 128),
+            ("DISASTER", 128),
+            ("A-POIS", 64),
+        ),  # fmt: skip
         pillars=("LITEMET", "SLADSKUL", "LITERED", "CRATE2"),
         props=(LAMP, TECH_PILLAR),
     ),
 )
-
-SOLID = frozenset(TORCHES) | {prop for theme in THEMES for prop in theme.props}

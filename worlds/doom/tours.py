@@ -1,4 +1,4 @@
-"""Scripted players that move through a generated map as people do. They see the pose and the map's walkways, no pixels."""
+"""Scripted players that move through a generated map as people do, seeing the pose and the walkways, no pixels."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ class Player(Hands):
         """Something that people do between two ways."""
         self.change_pace()
         deeds: list[tuple[Callable[[], Iterator[Action]], float]] = [
-            (self._glance, 0.3), (self._whirl, 0.12), (self._bump, 0.12), (self._pause, 0.16), (self._sidestep, 0.12), (self._nothing, 0.3),
+            (self._glance, 0.3), (self._whirl, 0.12), (self._bump, 0.12),
+            (self._pause, 0.16), (self._sidestep, 0.12), (self._nothing, 0.3),
         ]  # fmt: skip
         yield from self.rng.choices([deed for deed, _ in deeds], [weight for _, weight in deeds])[0]()
 
@@ -227,9 +228,7 @@ class Player(Hands):
                 return
             yield from self._reach(self.ways.points[self.ways.nearest(*self.pose[:2])], None, False)
 
-    def _reach(
-        self, place: Place, style: str | None, run: bool, near: float = NEAR
-    ) -> Generator[Action, None, bool]:
+    def _reach(self, place: Place, style: str | None, run: bool, near: float = NEAR) -> Generator[Action, None, bool]:
         """Walk straight to a place; False if something is in the way."""
         best, pushed = math.inf, 0
         offset = self.rng.choice((-1, 1)) * self.rng.uniform(25, 80)

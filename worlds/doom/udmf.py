@@ -91,7 +91,8 @@ class MapBuilder:
 
     def _comes_first(self, one: tuple[Point, Point], two: tuple[Point, Point]) -> bool:
         """Whether edge `one` is the front of the line that it makes with `two`, its reverse."""
-        shut = [self.sectors[self.edges[edge].sector].ceiling == self.sectors[self.edges[edge].sector].floor for edge in (one, two)]
+        sectors = [self.sectors[self.edges[edge].sector] for edge in (one, two)]
+        shut = [sector.ceiling == sector.floor for sector in sectors]
         return shut[1] if shut[0] != shut[1] else one < two  # a door is used from the front
 
     def textmap(self) -> str:
@@ -104,7 +105,7 @@ class MapBuilder:
             if other is not None and self._comes_first((end, start), (start, end)):
                 continue  # written from the other side
             v1, v2 = (vertices.setdefault(point, len(vertices)) for point in (start, end))
-            settings = {"v1": v1, "v2": v2, "sidefront": len(sides)}
+            settings: dict[str, object] = {"v1": v1, "v2": v2, "sidefront": len(sides)}
             sides.append(_side(edge, two_sided=other is not None))
             if other is None:
                 settings |= {"blocking": True, "dontpegbottom": edge.bottom_up}
@@ -161,7 +162,10 @@ def _value(value: object) -> str:
 
 
 def map_names(wad: Path) -> list[str]:
-    """Names of the maps in a WAD file, in order; none if it is not a WAD. Raises OSError, or struct.error if cut short."""
+    """Names of the maps in a WAD file, in order; none if it is not a WAD.
+
+    Raises OSError, or struct.error if the file is cut short.
+    """
     with wad.open("rb") as file:
         kind, count, directory = struct.unpack("<4sii", file.read(12))
         if kind not in (b"PWAD", b"IWAD"):

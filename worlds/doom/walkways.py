@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from worlds.doom import themes
+from worlds.doom import things
 from worlds.doom.layout import Link, Plan, Room, depth_of
 from worlds.doom.udmf import MapBuilder
 
@@ -104,9 +104,12 @@ def _obstacles(builder: MapBuilder) -> np.ndarray:
     """float [n, 4] segments x0, y0, x1, y1 that stop a player: walls, high steps, and crosses for solid things."""
     segments = [(*start, *end) for start, end in builder.barriers()]
     for thing in builder.things:
-        if thing.type in themes.SOLID:
-            r = themes.PROP_RADIUS.get(thing.type, themes.DEFAULT_PROP_RADIUS)
-            segments += [(thing.x - r, thing.y - r, thing.x + r, thing.y + r), (thing.x - r, thing.y + r, thing.x + r, thing.y - r)]
+        if things.blocks(thing.type):
+            r = things.radius(thing.type)
+            segments += [
+                (thing.x - r, thing.y - r, thing.x + r, thing.y + r),
+                (thing.x - r, thing.y + r, thing.x + r, thing.y - r),
+            ]
     return np.array(segments, dtype=np.float64)
 
 
@@ -114,7 +117,12 @@ def _near(walls: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     x = np.sort(walls[:, 0::2], axis=1)
     y = np.sort(walls[:, 1::2], axis=1)
     reach = 64
-    keep = (x[:, 1] > box[0] - reach) & (x[:, 0] < box[2] + reach) & (y[:, 1] > box[1] - reach) & (y[:, 0] < box[3] + reach)
+    keep = (
+        (x[:, 1] > box[0] - reach)
+        & (x[:, 0] < box[2] + reach)
+        & (y[:, 1] > box[1] - reach)
+        & (y[:, 0] < box[3] + reach)
+    )
     return walls[keep]
 
 
@@ -149,7 +157,7 @@ def _clear(starts: np.ndarray, ends: np.ndarray, walls: np.ndarray) -> np.ndarra
     near = np.minimum(_distance(a, p, q), _distance(b, p, q))
     near = np.minimum(near, np.minimum(_distance(p, a, b), _distance(q, a, b)))
     crosses = (_turn(a, b, p) * _turn(a, b, q) < 0) & (_turn(p, q, a) * _turn(p, q, b) < 0)
-    return ~(crosses | (near < CLEARANCE)).any(axis=1)
+    return np.logical_not((crosses | (near < CLEARANCE)).any(axis=1))
 
 
 def _distance(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -1,0 +1,131 @@
+"""Where play begins: a few real frames and what led from one to the next, shipped in assets/<world>/starts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as imageio
+import numpy as np
+
+from engine import config
+from engine import world as definitions
+from engine.errors import EngineError, WorldError
+
+ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+NUM_FRAMES = 12
+
+ABOUT = """Make the start scenes of a world again from its real game.
+
+  python -m engine.data.starts world=doom"""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A short true history, oldest first; play goes on from the last frame."""
+
+    frames: np.ndarray  # uint8 RGB [n, height, width, 3]
+    actions: np.ndarray  # float32 [n, action size], encoded; actions[i] was held between frames i-1 and i
+    poses: np.ndarray  # float32 [n, 4]: x, y, z, angle in degrees
+    name: str
+
+
+@dataclass(frozen=True)
+class StartsConfig:
+    """Settings of `python -m engine.data.starts`."""
+
+    world: str = "doom"
+    out: str = ""  # where to write; assets/<world>/starts by default
+
+
+def starts_folder(world_name: str) -> Path:
+    return ASSETS / world_name / "starts"
+
+
+def num_starts(world_name: str) -> int:
+    """How many start scenes are shipped for a world; 0 if none."""
+    return len(_folders(world_name))
+
+
+def load_start(world_name: str, index: int) -> Start:
+    """One shipped start scene. Raises WorldError if there is no such scene or its files are not whole."""
+    folders = _folders(world_name)
+    if not 0 <= index < len(folders):
+        raise WorldError(f"world {world_name!r} has {len(folders)} starts, numbered from 0: there is no {index}")
+    folder = folders[index]
+    try:
+        notes = json.loads((folder / "start.json").read_text())
+        frames = np.stack([imageio.imread(path)[..., :3] for path in sorted(folder.glob("frame_*.png"))])
+        actions = np.array(notes["actions"], dtype=np.float32)
+        poses = np.array(notes["poses"], dtype=np.float32)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorldError(f"the start scene {folder} cannot be read: {error}") from error
+    if not len(frames) == len(actions) == len(poses):
+        raise WorldError(f"the start scene {folder} is not whole: frames, actions and poses differ in number")
+    return Start(frames, actions, poses, folder.name)
+
+
+def write_start(folder: Path, start: Start, source: dict[str, Any]) -> None:
+    """Write a start scene to `folder`. source: where it came from, kept in start.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, frame in enumerate(start.frames):
+        imageio.imwrite(folder / f"frame_{i:02d}.png", frame, optimize=True)
+    lines = [f'"actions": {_rows(start.actions)}', f'"poses": {_rows(start.poses)}', f'"source": {json.dumps(source)}']
+    (folder / "start.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def make_starts(settings: StartsConfig) -> int:
+    """Play the scenes that a world asks for in the real game and write them; returns how many.
+
+    Raises WorldError if the world names no scenes or its game is not installed.
+    """
+    import worlds
+    from engine.data.footage_episode import play
+
+    spec = definitions.load(settings.world).action_spec
+    out = Path(settings.out) if settings.out else starts_folder(settings.world)
+    scenes = worlds.start_scenes(settings.world)
+    for index, (game, tour, last) in enumerate(scenes):
+        env = worlds.make_env(settings.world, **game)
+        try:
+            player = worlds.make_player(settings.world, env, game["seed"], tour)
+            played = play(env, spec, player.act, last + 1, seed=game["seed"])
+        finally:
+            env.close()
+        kept = slice(last + 1 - NUM_FRAMES, last + 1)
+        frames = played.frames[kept] if played.palette is None else played.palette[played.frames[kept]]
+        folder = out / f"{index:02d}"
+        shutil.rmtree(folder, ignore_errors=True)
+        source = {"world": settings.world, "game": game, "tour": tour, "last_frame": last}
+        write_start(folder, Start(frames, played.actions[kept], played.poses[kept], folder.name), source)
+    return len(scenes)
+
+
+def _folders(world_name: str) -> list[Path]:
+    return sorted(path.parent for path in starts_folder(world_name).glob("*/start.json"))
+
+
+def _rows(values: np.ndarray) -> str:
+    """JSON with a line for each frame, whose numbers read back as the same float32."""
+    rows = [[float(str(value)) for value in row] for row in np.asarray(values, dtype=np.float32)]
+    return "[\n " + ",\n ".join(json.dumps(row) for row in rows) + "\n]"
+
+
+def main() -> int:
+    """Read the command line, make the scenes, and say how many."""
+    try:
+        settings = config.from_command_line(StartsConfig, about=ABOUT)
+        made = make_starts(settings)
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{made} starts made")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
