@@ -57,7 +57,7 @@ class Hud:
             self._draw_recording(surface, area, height)
         if state.paused:
             sign = _panel(((Text("Paused", ACCENT), Text("   P goes on", DIM)),), round(height * 1.4), area.size)
-            surface.blit(sign, sign.get_rect(center=area.center))
+            surface.blit(sign, sign.get_rect(midtop=(area.centerx, area.y + margin)))
         if state.show_keys:
             table = self._keys(height, area.size)
             surface.blit(table, table.get_rect(center=area.center))
@@ -78,6 +78,8 @@ class Hud:
         sentences = []
         if now < state.note.said + NOTE_S:
             sentences.append((state.note.text, LIGHT))
+        if state.show_keys:
+            return sentences  # the table needs the room
         if not state.has_mouse:
             sentences.append(("click to look around  ·  Esc quits  ·  F1 keys", DIM))
         if state.view.is_slow and not state.paused:
