@@ -59,7 +59,9 @@ def load_start(world_name: str, index: int) -> Start:
     folder = folders[index]
     try:
         notes = json.loads((folder / "start.json").read_text())
-        frames = np.stack([imageio.imread(path)[..., :3] for path in sorted(folder.glob("frame_*.png"))])
+        frames = np.stack(
+            [imageio.imread(path, plugin="pillow")[..., :3] for path in sorted(folder.glob("frame_*.png"))]
+        )
         actions = np.array(notes["actions"], dtype=np.float32)
         poses = np.array(notes["poses"], dtype=np.float32)
     except (OSError, ValueError, KeyError, TypeError) as error:
