@@ -20,21 +20,26 @@ log = logging.getLogger(__name__)
 
 
 class FrameStore:
-    """Frames drawn evenly from episodes, as uint8 (palette indices where the game has a palette)."""
+    """Frames drawn evenly from episodes, as uint8 (indices into each episode's palette, where it has one)."""
 
     def __init__(self, root: Path | str, num_frames: int, device: torch.device) -> None:
         paths = find_episodes(root)
         if not paths:
             raise RecordingError(f"there is no footage in {root}: record some with python -m engine.data.footage")
         share = -(-num_frames // len(paths))
-        frames, palette = [], None
+        frames, palettes, owner = [], [], []
         for path in paths:
             episode = open_episode(path)
             stride = max(1, len(episode) // share)
             frames.append(torch.from_numpy(np.array(episode.stored[::stride][:share])))
-            palette = episode.palette if episode.palette is not None else palette
+            if episode.palette is not None:
+                palette = torch.zeros(256, 3, dtype=torch.uint8)
+                palette[: len(episode.palette)] = torch.from_numpy(episode.palette)
+                owner.append(torch.full((len(frames[-1]),), len(palettes)))
+                palettes.append(palette)
         self.frames = torch.cat(frames)[:num_frames].to(device)
-        self.palette = None if palette is None else torch.from_numpy(palette).to(device)
+        self.palettes = torch.stack(palettes).to(device) if palettes else None
+        self.owner = torch.cat(owner)[:num_frames].to(device) if owner else None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -42,7 +47,9 @@ class FrameStore:
     def take(self, index: Tensor) -> Tensor:
         """Frames [N, 3, H, W] in [-1, 1], channels last in memory."""
         part = self.frames[index]
-        rgb = part if self.palette is None else self.palette[part.long()]
+        if self.palettes is None or self.owner is None:
+            return to_unit(part)
+        rgb = self.palettes[self.owner[index][:, None, None], part.long()]
         return to_unit(rgb)
 
 
