@@ -15,6 +15,7 @@ from engine.model.parallel import looking_back
 from engine.model.sampler import denoise
 
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
+CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
 
 
@@ -90,6 +91,18 @@ class Rollout:
         self.num_frames += 1
         if self.num_frames % self.model.settings.block_frames == 0:
             self._memorise()
+
+    @torch.no_grad()
+    def locate(self, latent: Tensor, action: Tensor) -> Tensor:
+        """Pose [B, 3] from which a true frame, latent [B, ...] that followed `action` [B, size], was seen."""
+        asked = poses.turn(self.pose, self.model.yaw(action))
+        self._recall(asked)
+        place = self.model.place(self._time(), poses.relative_to(asked.unsqueeze(1), self.anchor))
+        level = torch.full((self.batch, 1), CLEAN, device=self.device)
+        known = torch.ones(self.batch, 1, dtype=torch.bool, device=self.device)
+        scaled = self.model.scale_action(action).unsqueeze(1).to(self.model.dtype)
+        _, motion = self.model.generator(latent.unsqueeze(1), level, scaled, known, place, self.cache)
+        return poses.advance(asked, motion[:, 0].float())
 
     def _time(self) -> Tensor:
         return torch.full((self.batch, 1), self.num_frames, device=self.device)

@@ -28,7 +28,7 @@ TRIPLES = (HEAD_DIM - 2 * PAIRS) // 3
 A, B, S = (slice(2 * PAIRS + k * TRIPLES, 2 * PAIRS + (k + 1) * TRIPLES) for k in range(3))  # a triple's channels
 
 
-@dataclass(frozen=True)
+@dataclass
 class Transform:
     """A linear map of head channels, one for each token: x * own + partner(x) * other, and a third term for triples."""
 
@@ -44,11 +44,16 @@ class Transform:
         y[..., 2 * PAIRS :] += torch.cat([s, s, b], dim=-1) * self.third
         return y
 
+    def spread(self, axes: int) -> Transform:
+        """The same for channels with `axes` more axes between token and channel."""
+        lead = (slice(None), slice(None), *(None,) * axes)
+        return Transform(self.own[lead], self.other[lead], self.third[lead])
+
     def to(self, dtype: torch.dtype) -> Transform:
         return Transform(self.own.to(dtype), self.other.to(dtype), self.third.to(dtype))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """Where each token of a sequence is: the transforms that bring its channels into the world and back."""
 
@@ -79,15 +84,12 @@ def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: tor
         torch.cat([sin, -sin, s, -s, zero], -1),
         torch.cat([-(c * x + s * y), s * x - c * y, zero], -1),
     )
-    joint = Transform(*(torch.stack(parts, dim=2).unsqueeze(3) for parts in _tables(ask, into, into)))
-    single = Transform(*(part[:, :, None, None, None] for (part,) in _tables(into)))
-    backward = Transform(*(part[:, :, None] for (part,) in _tables(back)))
-    return Place(joint.to(dtype), single.to(dtype), backward.to(dtype))
-
-
-def _tables(*transforms: Transform) -> list[list[Tensor]]:
-    """The transforms' own, other and third tables, grouped by kind."""
-    return [[getattr(t, kind) for t in transforms] for kind in ("own", "other", "third")]
+    joint = Transform(
+        torch.stack([ask.own, into.own, into.own], dim=2).unsqueeze(3),
+        torch.stack([ask.other, into.other, into.other], dim=2).unsqueeze(3),
+        torch.stack([ask.third, into.third, into.third], dim=2).unsqueeze(3),
+    )
+    return Place(joint.to(dtype), into.spread(3).to(dtype), back.spread(1).to(dtype))
 
 
 def _angles(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
