@@ -85,8 +85,8 @@ class Trainer:
             if time.monotonic() - saved > 60 * self.settings.save_minutes:
                 self.save()
                 saved = time.monotonic()
+        self.save()  # first, so that a run cut off while it is judged is not lost
         figures = self._judge()
-        self.save()
         log.info("%s: %d steps of batch %d in %.0f s", self.stage.name, self.step, schedule.batch, self.spent)
         return figures
 
