@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from engine.data.stores import LatentStore
-from engine.model.memory_bank import choose
+from engine.model.memory_bank import choose, coverage, probe_points
 from engine.model.parallel import Chunk
 from engine.model.pose import relative_to
 from engine.model.settings import ModelSettings
@@ -14,6 +14,8 @@ from engine.model.settings import ModelSettings
 
 class ChunkSampler:
     """Draws chunks from a store. Every draw depends on the generator given to it alone."""
+
+    TRIES = 4  # moments looked at for one that calls for memory
 
     def __init__(self, store: LatentStore, settings: ModelSettings, frames: int) -> None:
         self.store, self.settings, self.frames = store, settings, frames
@@ -32,10 +34,7 @@ class ChunkSampler:
         memory. jitter: largest standard deviation of the entries' positions, in pose units.
         """
         rand = self._rand(random)
-        episode = (rand(batch) * len(self.store)).long()
-        start = self.first + (rand(batch) * (self.last - self.first + 1)).long()
-        room = (start - self.settings.recent_frames).float()
-        begin = torch.where(rand(batch) < 0.5, torch.zeros_like(start), (rand(batch) * room).long())
+        episode, start, begin = self.moments(batch, random)
         gap = torch.exp(rand(batch) * 3.5 + 2.8).long()  # 16 to 544 frames
         gap = torch.where(rand(batch) < old_only, gap, torch.zeros_like(gap))
         hide = rand(batch) < no_memory
@@ -47,6 +46,36 @@ class ChunkSampler:
             chunk.block_poses[..., :2] += shift
             chunk.block_before[..., :2] += shift.squeeze(2)
         return chunk
+
+    def moments(self, batch: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Episodes, first frames to predict, and frames at which the session began, [batch] each.
+
+        Half of them are the moments, of several drawn, at which memory knows most that recent frames do not.
+        """
+        rand = self._rand(random)
+        tries = self.TRIES * batch
+        episode = (rand(tries) * len(self.store)).long()
+        start = self.first + (rand(tries) * (self.last - self.first + 1)).long()
+        score = self._recalled(episode, start).view(batch, self.TRIES)
+        best = torch.where(rand(batch) < 0.5, score.argmax(dim=1), torch.zeros_like(score[:, 0], dtype=torch.long))
+        pick = torch.arange(batch, device=self.device) * self.TRIES + best
+        episode, start = episode[pick], start[pick]
+        room = (start - self.settings.recent_frames).float()
+        begin = torch.where(rand(batch) < 0.5, torch.zeros_like(start), (rand(batch) * room).long())
+        return episode, start, begin
+
+    def _recalled(self, episode: Tensor, start: Tensor) -> Tensor:
+        """How much of what the last frame of a chunk shows was seen long before it and not just before, [N]."""
+        track = self.store.poses[episode]
+        now = track[torch.arange(len(episode), device=self.device), start + self.frames - 1]
+        points = probe_points(now, self.settings.fov)
+        every = 8
+        seen = coverage(track[:, ::every], now[:, None, :2].expand_as(points), points, self.settings.fov)
+        frame = torch.arange(0, track.shape[1], every, device=self.device).unsqueeze(0)
+        old = (frame < (start - 16).unsqueeze(1)).unsqueeze(-1)
+        fresh = ((frame >= (start - 16).unsqueeze(1)) & (frame < start.unsqueeze(1))).unsqueeze(-1)
+        known, recent = (torch.where(part, seen, 0).amax(dim=1) for part in (old, fresh))
+        return (known - recent).clamp(min=0).mean(dim=1)
 
     def at(
         self, episode: Tensor, start: Tensor, begin: Tensor, gap: Tensor, hide: Tensor, drop: Tensor | None = None
@@ -87,8 +116,14 @@ class ChunkSampler:
             block_actions=store.actions[deep, frames],
             block_poses=relative_to(store.poses[deep, frames].flatten(1, 2), anchor).unflatten(1, frames.shape[1:]),
             block_before=relative_to(store.poses[rows, before], anchor),
+            block_index=frames,
             filled=filled,
         )
+
+    def true_frames(self, episode: Tensor, start: Tensor) -> Tensor:
+        """Latents [B, frames, ...] of the frames to predict from frame `start` [B] of `episode` [B]."""
+        index = start.unsqueeze(1) + torch.arange(self.frames, device=self.device)
+        return self.store.latents[episode.unsqueeze(1), index]
 
     def _rand(self, random: torch.Generator):  # noqa: ANN202
         return lambda *shape: torch.rand(*shape, generator=random, device=self.device)

@@ -56,7 +56,8 @@ class Decoder(nn.Module):
             modules += [ResidualBlock(width) for _ in range(depth)]
             if index + 1 < len(widths):
                 modules += [nn.Conv2d(width, 4 * widths[index + 1], 1), nn.PixelShuffle(2)]
-        modules += [nn.SiLU(), nn.Conv2d(widths[-1], 12, 3, padding=1), nn.PixelShuffle(2)]
+        side = 16 // 2 ** (len(widths) - 1)  # pixels that one cell of the last stage becomes
+        modules += [nn.SiLU(), nn.Conv2d(widths[-1], 3 * side * side, 3, padding=1), nn.PixelShuffle(side)]
         self.layers = nn.Sequential(*modules)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class KVCache:
     a group means nothing: what is where is in the keys (rope.py).
     """
 
-    def __init__(self, model: WorldModel, batch: int) -> None:
+    def __init__(self, model: WorldModel, batch: int, dtype: torch.dtype | None = None) -> None:
         settings = model.settings
         self.model, self.tokens = model, settings.frame_tokens
         self.slots, self.window = settings.memory_entries, settings.recent_frames
@@ -27,7 +27,7 @@ class KVCache:
         for layer in range(settings.layers):
             frames = self.window + 1 + (self.slots if layer in self.readers else 0)
             shape = (batch, settings.heads, frames * self.tokens, HEAD_DIM)
-            self.keys.append(torch.zeros(shape, dtype=model.dtype, device=model.device))
+            self.keys.append(torch.zeros(shape, dtype=dtype or model.dtype, device=model.device))
             self.values.append(torch.zeros_like(self.keys[-1]))
 
     def join(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
@@ -39,6 +39,10 @@ class KVCache:
     def write_recent(self, ring: int, tokens: Tensor, time: Tensor, pose: Tensor) -> None:
         """Commit frames from ring slot `ring` on: context tokens [B, F, tokens, dim] at time [B, F], pose [B, F, 3]."""
         kv = self.model.generator.recent(tokens, self.model.place(time, pose), dated=True)
+        self.write_frames(ring, kv)
+
+    def write_frames(self, ring: int, kv: Tensor) -> None:
+        """The same from keys and values [layers, 2, B, heads, F * tokens, head_dim] that were made already."""
         for layer in range(len(self.keys)):
             self._write(layer, ring + (self.slots if layer in self.readers else 0), kv[layer])
 
@@ -46,6 +50,18 @@ class KVCache:
         """Show memory entries from `slot` on: keys and values [readers, 2, B, heads, F * tokens, head_dim]."""
         for layer, row in self.readers.items():
             self._write(layer, slot, kv[row])
+
+    def grow(self, slots: int) -> None:
+        """Have at least `slots` memory slots; new ones are empty. Recent frames keep their content."""
+        if slots <= self.slots:
+            return
+        held, more = self.slots * self.tokens, (slots - self.slots) * self.tokens
+        for layer in self.readers:
+            for buffers in (self.keys, self.values):
+                old = buffers[layer]
+                empty = old.new_zeros(*old.shape[:2], more, old.shape[3])
+                buffers[layer] = torch.cat([old[:, :, :held], empty, old[:, :, held:]], dim=2)
+        self.slots = slots
 
     def _write(self, layer: int, frame: int, kv: Tensor) -> None:
         span = slice(frame * self.tokens, frame * self.tokens + kv.shape[3])

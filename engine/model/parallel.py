@@ -23,8 +23,8 @@ class Chunk:
     """Frames with their true history, ready for one parallel pass. W = recent_frames, C = frames to predict.
 
     latents: [B, W + C, rows, columns, channels]; actions: [B, W + C, size]; poses: [B, W + C, 3].
-    blocks: [B, M, block_frames, rows, columns, channels], with their actions, poses and, as [B, M], whether
-    the slot is filled. Positions are relative to one anchor for each chunk.
+    block_latents: [B, M, block_frames, rows, columns, channels], with their actions, poses, frame numbers in the
+    episode and, as [B, M], whether the slot is filled. Positions are relative to one anchor for each chunk.
     before: poses [B, 3] of the frame before the first, and [B, M, 3] of the frame before each block.
     """
 
@@ -36,6 +36,7 @@ class Chunk:
     block_actions: Tensor
     block_poses: Tensor
     block_before: Tensor
+    block_index: Tensor
     filled: Tensor
 
 

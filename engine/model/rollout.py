@@ -16,6 +16,7 @@ from engine.model.sampler import denoise
 
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
+SHOWN_AT_ONCE = 64  # frames of a full history written into the cache at once
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
 
 
@@ -24,7 +25,8 @@ class Rollout:
 
     Latents are [B, rows, columns, channels]; actions [B, size] as the world encodes them; poses
     [B, 3] (see pose.py). `memory` says what the memory slots hold: "blocks", the memory model's entries;
-    "plain", each block's exact last frame; "none", nothing.
+    "plain", each block's exact last frame; "none", nothing; "full", every exact frame that has
+    left the window, all of them attended to, at a cost that grows with the history (for measuring).
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class Rollout:
         self.recent_tokens = torch.zeros(shape, dtype=model.dtype, device=self.device)
         self.recent_poses = torch.zeros(batch, window, 3, device=self.device)
         self.plain_tokens: list[Tensor] = []
+        self.past: list[tuple[Tensor, Tensor]] = []  # "full": tokens [B, tokens, dim] and pose [B, 3] of all frames
+        self.num_shown = 0  # "full": frames of the past that the cache shows
         self.pose = torch.zeros(batch, 3, device=self.device)
         self.velocity = torch.zeros(batch, 3, device=self.device)
         self.anchor = torch.zeros(batch, 2, device=self.device)
@@ -59,18 +63,25 @@ class Rollout:
         for index in range(latents.shape[1]):
             self.observe(latents[:, index], actions[:, index], frame_poses[:, index])
 
-    @torch.no_grad()
     def step(self, action: Tensor) -> Tensor:
         """Generate, commit and return the latent [B, ...] of the frame that follows `action` [B, size]."""
+        latent, pose = self.propose(action)
+        self.observe(latent, action, pose)
+        return latent
+
+    @torch.no_grad()
+    def propose(self, action: Tensor, levels: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
+        """Generate the frame that follows `action` [B, size] without committing it: its latent and pose [B, 3].
+
+        levels: noise levels in place of the rollout's own.
+        """
         asked = poses.turn(self.pose, self.model.yaw(action))
         self._recall(asked)
         place = self.model.place(self._time(), poses.relative_to(asked.unsqueeze(1), self.anchor))
         noise = self._noise()
         scaled = self.model.scale_action(action).unsqueeze(1).to(self.model.dtype)
-        latent, motion = denoise(self.model.generator, noise, self.levels, scaled, place, self.cache)
-        reached = poses.advance(asked, motion[:, 0].float())
-        self.observe(latent[:, 0], action, reached)
-        return latent[:, 0]
+        latent, motion = denoise(self.model.generator, noise, levels or self.levels, scaled, place, self.cache)
+        return latent[:, 0], poses.advance(asked, motion[:, 0].float())
 
     @torch.no_grad()
     def observe(self, latent: Tensor, action: Tensor, pose: Tensor) -> None:
@@ -88,6 +99,8 @@ class Rollout:
         self.recent_tokens[:, ring] = tokens[:, 0]
         self.recent_poses[:, ring] = pose
         self.cache.write_recent(ring, tokens, self._time(), poses.relative_to(pose.unsqueeze(1), self.anchor))
+        if self.memory == "full":
+            self.past.append((tokens[:, 0], pose))
         self.num_frames += 1
         if self.num_frames % self.model.settings.block_frames == 0:
             self._memorise()
@@ -128,6 +141,9 @@ class Rollout:
         """Bring the entries that the coming frame may need into the cache's memory slots."""
         if self.memory == "none":
             return
+        if self.memory == "full":
+            self._show_past()
+            return
         ahead = poses.turn(asked, torch.rad2deg(self.velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         now = torch.stack([ahead, asked], dim=1)
         wanted = [bank.select(view, len(slots)).tolist() for bank, view, slots in zip(self.banks, now, self.slots, strict=True)]
@@ -157,11 +173,24 @@ class Rollout:
             kv = self.model.generator.remembered(tokens, place, dated=False)
         self.cache.write_memory(slot, kv)
 
+    def _show_past(self) -> None:
+        """Write the frames that have left the window since the last time into memory slots of their own."""
+        count = self.num_frames - self.model.settings.recent_frames
+        self.cache.grow(count)
+        while self.num_shown < count:
+            part = self.past[self.num_shown : min(count, self.num_shown + SHOWN_AT_ONCE)]
+            tokens, where = (torch.stack(column, dim=1) for column in zip(*part, strict=True))
+            place = self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, self.anchor))
+            kv = self.model.generator.recent(tokens, place, dated=False)[self.model.settings.memory_readers]
+            self.cache.write_memory(self.num_shown, kv)
+            self.num_shown += len(part)
+
     def _follow(self, pose: Tensor) -> None:
         """Measure positions from the camera again once it has gone far: products of large numbers lose digits."""
         if float((pose[:, :2] - self.anchor).norm(dim=-1).max()) < ANCHOR_REACH:
             return
         self.anchor = pose[:, :2].clone()
+        self.num_shown = 0
         window = self.model.settings.recent_frames
         for ring in range(window):
             behind = (self.num_frames - 1 - ring) % window

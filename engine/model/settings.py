@@ -16,7 +16,7 @@ class CodecSettings:
     latent_channels: int = 32
     encoder_widths: list[int] = field(default_factory=lambda: [96, 160, 256])  # at strides 4, 8, 16
     encoder_depths: list[int] = field(default_factory=lambda: [2, 2, 3])
-    decoder_widths: list[int] = field(default_factory=lambda: [256, 128, 64, 32])  # at strides 16, 8, 4, 2
+    decoder_widths: list[int] = field(default_factory=lambda: [256, 128, 64, 32])  # at strides 16, 8, 4 and maybe 2
     decoder_depths: list[int] = field(default_factory=lambda: [2, 2, 1, 0])  # residual blocks at each stride
 
 

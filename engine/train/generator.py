@@ -23,7 +23,7 @@ from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, chunk_masks, predict_chunk
 from engine.model.sampler import denoise
 from engine.train.codec import psnr, smooth
-from engine.train.own_frames import roll_out
+from engine.train.own_frames import OwnFrames, Streams
 from engine.train.settings import GeneratorStage, TrainSettings
 
 
@@ -49,20 +49,24 @@ class GeneratorTraining:
             recent: chunk_masks(model.settings, self.stage.frames, self.rebuilt, recent, device)
             for recent in (1, window)
         }
+        self.own = OwnFrames(model, self.schedule.batch, settings.compile) if self.stage.own_frames else None
+        self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
         self.predict = torch.compile(predict_chunk, dynamic=False) if settings.compile else predict_chunk
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         stage, settings, window = self.stage, self.model.settings, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
-        coin = torch.rand(2, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
-        chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
-        batch, frames = chunk.actions.shape[0], stage.frames
-        target = chunk.latents[:, window:]
-        level = draw_levels((batch, frames), random, stage.pure, self.device)
-        if coin[0] < stage.own_frames:
-            context = roll_out(self.model, chunk, schedule(stage.own_steps), random)
+        coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
+        if self.own is not None and coin[0] < stage.own_frames:
+            chunk = self.streams.draw(random)
+            target = self.sampler.true_frames(self.streams.episode, self.streams.next)
+            context = self.own.roll_out(chunk, schedule(1 + int(coin[1] * stage.own_steps)), random)
+            self.streams.keep(context[:, window:])
         else:
-            context = self._blur(chunk.latents, random)
+            chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
+            target, context = chunk.latents[:, window:], self._blur(chunk.latents, random)
+        batch, frames = chunk.actions.shape[0], stage.frames
+        level = draw_levels((batch, frames), random, stage.pure, self.device)
         rebuild = None
         if self.rebuilt:
             rebuild = (torch.rand(batch, generator=random, device=self.device) * chunk.filled.sum(1)).long()
@@ -75,7 +79,7 @@ class GeneratorTraining:
         plain = torch.rand(batch, generator=random, device=self.device) < stage.plain
         noisy = add_noise(target, noise, level)
         latents, motion = self.predict(
-            self.model, chunk, noisy, level, self.masks[1 if coin[1] < 0.15 else window],
+            self.model, chunk, noisy, level, self.masks[1 if coin[2] < 0.15 else window],
             drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context,
         )  # fmt: skip
         error = (latents.float() - target.float()).square().mean(dim=(2, 3, 4))
@@ -119,8 +123,9 @@ class GeneratorTraining:
                 shown = chunk if memory else Chunk(**{**vars(chunk), "filled": torch.zeros_like(chunk.filled)})
                 pixels = self._pixels(self._next_frames(shown, steps, random))
                 figures[name] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
+            rollouts = OwnFrames(self.model, count, compiled=False)
             for steps in (1, 2):
-                own = roll_out(self.model, chunk, schedule(steps), random)[:, window:]
+                own = rollouts.roll_out(chunk, schedule(steps), random)[:, window:]
                 pixels = self._pixels(own)
                 figures[f"own_{steps}"] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
                 rows.append(pixels)

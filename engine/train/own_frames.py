@@ -1,12 +1,14 @@
-"""The model's own frames in place of a chunk's true ones, so that training meets its own mistakes."""
+"""The model's own frames in place of true ones, so that training meets the mistakes it will have to live with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from engine.data.chunks import ChunkSampler
 from engine.model import pose as poses
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
@@ -14,26 +16,99 @@ from engine.model.parallel import Chunk, memory_entries, motions, read_memory
 from engine.model.sampler import denoise
 
 
-@torch.no_grad()
-def roll_out(model: WorldModel, chunk: Chunk, levels: Sequence[float], random: torch.Generator) -> Tensor:
-    """Latents like chunk.latents whose predicted frames the model generated one after another.
+class OwnFrames:
+    """Rolls chunks out, many at once, reusing one cache; the two costly parts are compiled where that is asked for."""
 
-    Memory and camera are the chunk's true ones; only the recent frames become the model's own.
+    def __init__(self, model: WorldModel, batch: int, compiled: bool) -> None:
+        device = model.device
+        self.model, self.batch = model, batch
+        self.dtype = torch.bfloat16 if device.type == "cuda" else model.dtype
+        self.cache = KVCache(model, batch, self.dtype)
+        self.generate = torch.compile(model.generator, dynamic=False) if compiled else model.generator
+        self.commit = torch.compile(self._commit, dynamic=False) if compiled else self._commit
+
+    def _commit(self, latents: Tensor, actions: Tensor, motion: Tensor, time: Tensor, pose: Tensor) -> Tensor:
+        tokens = self.model.encode_frames(latents, actions, motion)
+        return self.model.generator.recent(tokens, self.model.place(time, pose), dated=True)
+
+    @torch.no_grad()
+    def roll_out(self, chunk: Chunk, levels: Sequence[float], random: torch.Generator) -> Tensor:
+        """Latents like chunk.latents whose predicted frames the model generated one after another.
+
+        Memory is the chunk's, and the camera follows the true path; the recent frames become the model's own.
+        """
+        model, window = self.model, self.model.settings.recent_frames
+        memory = read_memory(model, *memory_entries(model, chunk), chunk.filled, None)
+        self.cache.write_memory(0, memory.to(self.dtype))
+        moved = motions(chunk.before, chunk.poses).to(chunk.latents.dtype)
+        latents = chunk.latents.clone()
+        times = torch.arange(latents.shape[1], device=latents.device).expand(len(latents), -1)
+        for index in range(latents.shape[1]):
+            now = slice(index, index + 1)
+            if index >= window:
+                asked = poses.turn(chunk.poses[:, index - 1], model.yaw(chunk.actions[:, index])).unsqueeze(1)
+                noise = torch.randn(latents[:, now].shape, generator=random, device=latents.device)
+                action = model.scale_action(chunk.actions[:, now])
+                place = model.place(times[:, now], asked)
+                made = denoise(self.generate, noise.to(latents.dtype), levels, action, place, self.cache)  # type: ignore[arg-type]
+                latents[:, now] = made[0].to(latents.dtype)
+            kv = self.commit(latents[:, now], chunk.actions[:, now], moved[:, now], times[:, now], chunk.poses[:, now])
+            self.cache.write_frames(index % window, kv.to(self.dtype))
+        return latents
+
+
+class Streams:
+    """Long rollouts carried from one training step to the next: each step goes on where the last one ended.
+
+    A stream is a stretch of an episode that the model has replaced by its own frames, in the recent
+    frames and in memory alike, so that training sees what minutes of play would do to both.
     """
-    settings = model.settings
-    window, dtype = settings.recent_frames, chunk.latents.dtype
-    cache = KVCache(model, len(chunk.latents))
-    cache.write_memory(0, read_memory(model, *memory_entries(model, chunk), chunk.filled, None))
-    moved = motions(chunk.before, chunk.poses).to(dtype)
-    latents = chunk.latents.clone()
-    for index in range(latents.shape[1]):
-        now = slice(index, index + 1)
-        time = torch.full((len(latents), 1), index, device=latents.device)
-        if index >= window:
-            asked = poses.turn(chunk.poses[:, index - 1], model.yaw(chunk.actions[:, index])).unsqueeze(1)
-            noise = torch.randn(latents[:, now].shape, generator=random, device=latents.device, dtype=dtype)
-            action = model.scale_action(chunk.actions[:, now])
-            latents[:, now] = denoise(model.generator, noise, levels, action, model.place(time, asked), cache)[0]
-        tokens = model.encode_frames(latents[:, now], chunk.actions[:, now], moved[:, now])
-        cache.write_recent(index % window, tokens, time, chunk.poses[:, now])
-    return latents
+
+    def __init__(self, sampler: ChunkSampler, batch: int, length: int) -> None:
+        self.sampler, self.batch = sampler, batch
+        store = sampler.store
+        self.length = max(length, sampler.frames)
+        self.own = torch.zeros(batch, self.length, *store.latents.shape[2:], dtype=store.latents.dtype, device=sampler.device)
+        self.episode = torch.zeros(batch, dtype=torch.long, device=sampler.device)
+        self.first = torch.zeros_like(self.episode)  # frame from which the stream is the model's own
+        self.next = torch.zeros_like(self.episode)  # frame to generate next
+        self.begin = torch.zeros_like(self.episode)  # frame at which the session began
+        self.ends = torch.zeros_like(self.episode)  # frame at which the stream ends
+
+    def draw(self, random: torch.Generator) -> Chunk:
+        """The next chunk of every stream, own frames in place of true ones; streams that ended start anew."""
+        frames = self.sampler.frames
+        ended = self.next + frames > self.ends
+        episode, start, begin = self.sampler.moments(self.batch, random)
+        spread = torch.rand(self.batch, generator=random, device=start.device)
+        ends = torch.minimum(start + frames + (spread * (self.length - frames + 1)).long(), start + self.length)
+        ends = ends.clamp(max=self.sampler.store.latents.shape[1])
+        fresh = (episode, start, start, begin, ends)
+        held = (self.episode, self.first, self.next, self.begin, self.ends)
+        merged = [torch.where(ended, new, old) for new, old in zip(fresh, held, strict=True)]
+        self.episode, self.first, self.next, self.begin, self.ends = merged
+        nothing = torch.zeros_like(self.next)
+        chunk = self.sampler.at(self.episode, self.next, self.begin, nothing, nothing.bool())
+        window = self.sampler.settings.recent_frames
+        span = self.next.unsqueeze(1) + torch.arange(-window, frames, device=start.device)
+        return replace(
+            chunk,
+            latents=self._overlay(chunk.latents, span),
+            block_latents=self._overlay(chunk.block_latents, chunk.block_index),
+        )
+
+    def keep(self, made: Tensor) -> None:
+        """Go on from the frames just made, [B, frames, ...]."""
+        offset = (self.next - self.first).unsqueeze(1) + torch.arange(made.shape[1], device=made.device)
+        rows = torch.arange(self.batch, device=made.device).unsqueeze(1)
+        self.own[rows, offset.clamp(max=self.length - 1)] = made.to(self.own.dtype)
+        self.next = self.next + made.shape[1]
+
+    def _overlay(self, latents: Tensor, frame: Tensor) -> Tensor:
+        """Latents [B, .., rows, columns, channels] of frames [B, ..], the model's own where there are any."""
+        lead = (-1,) + (1,) * (frame.ndim - 1)
+        offset = frame - self.first.view(lead)
+        mine = (offset >= 0) & (frame < self.next.view(lead))
+        rows = torch.arange(self.batch, device=frame.device).view(lead)
+        own = self.own[rows, offset.clamp(0, self.length - 1)]
+        return torch.where(mine[..., None, None, None], own, latents)

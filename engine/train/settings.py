@@ -61,7 +61,8 @@ class GeneratorStage:
     plain: float = 0.1  # share of chunks whose entries are exact frames in place of the memory model's
     old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
     own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
-    own_steps: int = 2  # denoise steps of that rollout
+    own_steps: int = 2  # most denoise steps of that rollout
+    stream_frames: int = 48  # longest stretch that the model rolls out on its own
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_cached_equals_parallel(model: WorldModel, memory: str, tolerance: float
     chunk = Chunk(
         latents[:, first:], actions[:, first:], local[:, first:], local[:, first - 1],
         latents[:, rows], actions[:, rows], local[:, rows], local[:, before],
-        torch.tensor([True] * len(slots) + [False] * pad).expand(batch, -1),
+        torch.tensor(rows).expand(batch, -1, -1), torch.tensor([True] * len(slots) + [False] * pad).expand(batch, -1),
     )  # fmt: skip
     noise = torch.randn(batch, length, *settings.latent_shape)
     masks = chunk_masks(settings, length, 0, window, model.device)
