@@ -1,0 +1,49 @@
+"""The rollout's own promises: proposing commits nothing, and a full history is shown whole however it came."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.model.network import WorldModel
+from engine.model.rollout import Rollout
+from tests.model.test_parallel import model, play  # noqa: F401
+
+BATCH, LENGTH = 2, 24
+
+
+def observed(model: WorldModel, memory: str, propose_every: int = 0) -> Rollout:  # noqa: F811
+    latents, actions, track = play(model, LENGTH, BATCH)
+    track = track * 3  # far enough for positions to be measured anew on the way
+    rollout = Rollout(model, BATCH, [1.0, 0.0], [0, 1], memory=memory)
+    rollout.start(latents[:, :1], actions[:, :1], track[:, :1])
+    for index in range(1, LENGTH):
+        if propose_every and index % propose_every == 0:
+            rollout.propose(actions[:, index])
+        rollout.observe(latents[:, index], actions[:, index], track[:, index])
+    for row, random in enumerate(rollout.randoms):
+        random.manual_seed(row)
+    return rollout
+
+
+def test_a_step_is_a_proposal_observed(model: WorldModel) -> None:  # noqa: F811
+    action = torch.zeros(BATCH, 8)
+    one, other = observed(model, "blocks"), observed(model, "blocks")
+    stepped = one.step(action)
+    latent, pose = other.propose(action)
+    assert other.num_frames == LENGTH
+    other.observe(latent, action, pose)
+    torch.testing.assert_close(latent, stepped, rtol=0, atol=0)
+    torch.testing.assert_close(other.step(action), one.step(action), rtol=0, atol=0)
+
+
+def test_a_full_history_is_shown_whole_however_it_came(model: WorldModel) -> None:  # noqa: F811
+    action = torch.zeros(BATCH, 8)
+    at_once, bit_by_bit = observed(model, "full"), observed(model, "full", propose_every=2)
+    expected = at_once.propose(action)[0]
+    torch.testing.assert_close(bit_by_bit.propose(action)[0], expected, rtol=0, atol=1e-4)
+    held = LENGTH - model.settings.recent_frames
+    assert at_once.cache.slots == held > model.settings.memory_entries
+    layer = model.settings.memory_readers[0]
+    keys = at_once.cache.keys[layer][:, :, : held * model.settings.frame_tokens]
+    assert (keys.abs().amax(dim=(1, 3)) > 0).all()
+    assert not torch.allclose(observed(model, "none").propose(action)[0], expected, atol=1e-3)
