@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -88,6 +89,7 @@ class MemoryBank:
         self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
         self.poses = torch.zeros(0, 3, device=device)
         self.cells: dict[tuple[int, int], list[int]] = {}
+        self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
     @property
     def num_bytes(self) -> int:
@@ -97,13 +99,28 @@ class MemoryBank:
 
     def append(self, entry: Tensor, pose: Tensor) -> None:
         """Keep one entry [tokens, memory_dim] seen at pose [3]."""
-        if self.num_entries == len(self.tokens):
+        if self.num_entries == len(self.tokens) or self.num_entries < self.frozen:
             self._grow()
         index = self.num_entries
         self.tokens[index], self.scales[index] = quantise(entry)
         self.poses[index] = pose
         self.cells.setdefault(self._cell(pose), []).append(index)
         self.num_entries += 1
+
+    def share(self) -> MemoryBank:
+        """A bank of the same entries in the same buffers; whichever would write over the other's copies them first."""
+        twin = MemoryBank(self.settings, self.device)
+        twin.tokens, twin.scales, twin.poses = self.tokens, self.scales, self.poses
+        twin.num_entries, twin.frozen = self.num_entries, len(self.tokens)
+        self.frozen = max(self.frozen, self.num_entries)
+        return twin
+
+    def keep(self, count: int) -> None:
+        """Forget all entries but the first `count`, and index those."""
+        self.num_entries = count
+        self.cells = {}
+        for index, pose in enumerate(self.poses[:count].tolist()):
+            self.cells.setdefault(self._cell(pose), []).append(index)
 
     def read(self, indices: Tensor, dtype: torch.dtype) -> Tensor:
         """Entries [len(indices), tokens, memory_dim]."""
@@ -135,10 +152,13 @@ class MemoryBank:
         recent = range(max(0, self.num_entries - share), self.num_entries)
         return torch.tensor(sorted({*found, *recent}), dtype=torch.long, device=self.device)
 
-    def _cell(self, pose: Tensor) -> tuple[int, int]:
+    def _cell(self, pose: Tensor | Sequence[float]) -> tuple[int, int]:
         return math.floor(float(pose[0]) / CELL), math.floor(float(pose[1]) / CELL)
 
     def _grow(self) -> None:
+        """Move the entries to buffers of the bank's own, with room for more."""
         self.tokens, self.scales, self.poses = (
-            torch.cat([x, x.new_zeros(GROWTH, *x.shape[1:])]) for x in (self.tokens, self.scales, self.poses)
+            torch.cat([x[: self.num_entries], x.new_zeros(GROWTH, *x.shape[1:])])
+            for x in (self.tokens, self.scales, self.poses)
         )
+        self.frozen = 0

@@ -190,6 +190,10 @@ class Rollout:
         if float((pose[:, :2] - self.anchor).norm(dim=-1).max()) < ANCHOR_REACH:
             return
         self.anchor = pose[:, :2].clone()
+        self.show_again()
+
+    def show_again(self) -> None:
+        """Write the recent frames, and the entries that the slots hold, into the cache anew."""
         self.num_shown = 0
         window = self.model.settings.recent_frames
         for ring in range(window):

@@ -1,0 +1,81 @@
+"""Moments: what of a session is new after each frame, from which the whole of its state can be built again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.model.memory_bank import MemoryBank
+from engine.model.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A session just after it committed one frame. Tensors are never written to, so moments share them.
+
+    The keys and values of a frame follow from its latent, action and motion; those of a memory slot from
+    the bank's entry. So the last few moments and the bank are all of a session, at tens of kilobytes a frame.
+    """
+
+    num_frames: int  # committed so far, this one included
+    latent: Tensor  # [1, rows, columns, channels]
+    action: Tensor  # [1, size], as the world encodes it
+    motion: Tensor  # [1, 3], scaled (see pose.py)
+    pose: Tensor  # [1, 3]
+    anchor: Tensor  # [1, 2]
+    slots: tuple[int, ...]  # which entry each memory slot holds, -1 for none
+    num_entries: int  # in the bank
+    random: Tensor  # uint8, the generator's state
+    height: float = 0.0  # z of the pose, in the game's units
+    picture: bytes | None = None  # the frame as it was told, zlib; None where the latent's decoding is the frame
+
+
+def capture(rollout: Rollout, latent: Tensor, action: Tensor, height: float, picture: bytes | None) -> Moment:
+    """The moment of a rollout of one session that has just committed `latent` after `action`."""
+    return Moment(
+        num_frames=rollout.num_frames,
+        latent=latent,
+        action=action,
+        motion=rollout.velocity,
+        pose=rollout.pose,
+        anchor=rollout.anchor,
+        slots=tuple(rollout.slots[0]),
+        num_entries=rollout.banks[0].num_entries,
+        random=rollout.randoms[0].get_state(),
+        height=height,
+        picture=picture,
+    )
+
+
+@torch.no_grad()
+def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> None:
+    """Bring a rollout of one session to where it was after the last of `moments`; what follows is the same to the bit.
+
+    moments: as many as the network has recent frames, or all since the first frame. bank: becomes the rollout's own,
+    cut to the entries that there were.
+    """
+    model, last = rollout.model, moments[-1]
+    window = model.settings.recent_frames
+    bank.keep(last.num_entries)
+    rollout.banks = [bank]
+    rollout.num_frames = last.num_frames
+    rollout.pose, rollout.velocity, rollout.anchor = last.pose, last.motion, last.anchor
+    rollout.slots = [list(last.slots)]
+    rollout.randoms[0].set_state(last.random)
+    rollout.recent_tokens.zero_()
+    rollout.recent_poses[:] = moments[0].pose
+    for moment in moments[-window:]:
+        ring = (moment.num_frames - 1) % window
+        tokens = model.encode_frames(
+            moment.latent.unsqueeze(1).to(model.dtype),
+            moment.action.unsqueeze(1).to(model.dtype),
+            moment.motion.unsqueeze(1).to(model.dtype),
+        )
+        rollout.recent_tokens[:, ring] = tokens[:, 0]
+        rollout.recent_poses[:, ring] = moment.pose
+    for held in (*rollout.cache.keys, *rollout.cache.values):
+        held.zero_()
+    rollout.show_again()
