@@ -31,3 +31,7 @@ class RecordingError(EngineError):
 
 class SessionError(EngineError):
     """A call came in the wrong order, such as `step` before `reset`."""
+
+
+class SaveError(EngineError):
+    """A saved session cannot be written or read, or belongs to another world or checkpoint."""

@@ -28,7 +28,7 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Frames [N, 3, height, width] in [-1, 1] -> cells [N, channels, height/16, width/16]."""
+    """Frames [N, 3, height, width] in [-1, 1] -> cells [N, channels, rows, columns]."""
 
     def __init__(self, settings: CodecSettings) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Cells [N, channels, height/16, width/16] -> frames [N, 3, height, width] in about [-1, 1]."""
+    """Cells [N, channels, rows, columns] -> frames [N, 3, height, width] in about [-1, 1]."""
 
     def __init__(self, settings: CodecSettings) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Decoder(nn.Module):
             modules += [ResidualBlock(width) for _ in range(depth)]
             if index + 1 < len(widths):
                 modules += [nn.Conv2d(width, 4 * widths[index + 1], 1), nn.PixelShuffle(2)]
-        side = 16 // 2 ** (len(widths) - 1)  # pixels that one cell of the last stage becomes
+        side = settings.stride // 2 ** (len(widths) - 1)  # pixels that one cell of the last stage becomes
         modules += [nn.SiLU(), nn.Conv2d(widths[-1], 3 * side * side, 3, padding=1), nn.PixelShuffle(side)]
         self.layers = nn.Sequential(*modules)
 

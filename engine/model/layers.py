@@ -27,6 +27,11 @@ def rms(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.float().square().mean(dim=-1, keepdim=True) + 1e-6).to(x.dtype)
 
 
+def unit_size(x: Tensor) -> Tensor:
+    """[.., 1]: what brings the vectors x [.., dim] to a root mean square of 1."""
+    return x.shape[-1] ** 0.5 / torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-4)
+
+
 def norm(x: Tensor) -> Tensor:
     """Layer norm over the last axis, without gains."""
     return F.layer_norm(x, x.shape[-1:])
@@ -72,9 +77,10 @@ class Layer(nn.Module):
     def _attention(self, x: Tensor, place: Place, context: Context | None) -> Tensor:
         batch, frames, tokens, dim = x.shape
         qkv = self.qkv(x).view(batch, frames * tokens, 3, dim)
-        qkv = torch.cat([rms(qkv[:, :, :2]), qkv[:, :, 2:]], dim=2)
-        moved = place.qkv(qkv.unflatten(-1, (self.heads, HEAD_DIM))).to(qkv.dtype)
-        query, key, value = moved.permute(2, 0, 3, 1, 4)
+        size = unit_size(qkv[:, :, :2]).unsqueeze(-1)  # of queries and keys; moving is linear, so it can come after
+        moved = place.qkv(qkv.unflatten(-1, (self.heads, HEAD_DIM)))
+        moved[:, :, :2] *= size
+        query, key, value = moved.to(qkv.dtype).permute(2, 0, 3, 1, 4)
         mask = None
         if context is not None:
             key, value, mask = context.join(self.index, key, value)
@@ -96,10 +102,13 @@ class ContextReader(nn.Module):
         dated: whether keys and values keep their time; memory entries do not.
         """
         kv = self.project(tokens).flatten(1, 2).unflatten(-1, (self.num_layers, 2, -1))
-        kv = torch.cat([rms(kv[:, :, :, :1]), kv[:, :, :, 1:]], dim=3).unflatten(-1, (self.heads, HEAD_DIM))
+        size = unit_size(kv[:, :, :, :1]).unsqueeze(-1)
+        kv = kv.unflatten(-1, (self.heads, HEAD_DIM))
         if not dated:
             kv = kv * dateless(kv.dtype, kv.device)
-        return place.into(kv).to(kv.dtype).permute(2, 3, 0, 4, 1, 5)
+        moved = place.into(kv)
+        moved[:, :, :, :1] *= size
+        return moved.to(kv.dtype).permute(2, 3, 0, 4, 1, 5)
 
 
 class Patches(nn.Module):

@@ -11,13 +11,18 @@ HEAD_DIM = 64
 
 @dataclass(frozen=True)
 class CodecSettings:
-    """Frame to latent: a convolutional autoencoder that shrinks each side 16 times."""
+    """Frame to latent: a convolutional autoencoder; its number of stages says how much it shrinks each side."""
 
     latent_channels: int = 32
-    encoder_widths: list[int] = field(default_factory=lambda: [96, 160, 256])  # at strides 4, 8, 16
+    encoder_widths: list[int] = field(default_factory=lambda: [96, 160, 256])  # at strides 4, 8, ..
     encoder_depths: list[int] = field(default_factory=lambda: [2, 2, 3])
-    decoder_widths: list[int] = field(default_factory=lambda: [256, 128, 64, 32])  # at strides 16, 8, 4 and maybe 2
+    decoder_widths: list[int] = field(default_factory=lambda: [256, 128, 64, 32])  # from the latent's stride down
     decoder_depths: list[int] = field(default_factory=lambda: [2, 2, 1, 0])  # residual blocks at each stride
+
+    @property
+    def stride(self) -> int:
+        """Pixels on a side of one cell of the latent."""
+        return 4 * 2 ** (len(self.encoder_widths) - 1)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class ModelSettings:
     memory_entries: int = 12  # memory entries attended to, the sink among them
 
     def __post_init__(self) -> None:
-        stride = 16 * self.patch
+        stride = self.codec.stride * self.patch
         if self.height % stride or self.width % stride:
             raise ConfigError(f"frame size {self.height}x{self.width} is not a multiple of {stride} pixels")
         if self.dim % HEAD_DIM:
@@ -59,12 +64,14 @@ class ModelSettings:
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(rows, columns, channels) of one latent."""
-        return self.height // 16, self.width // 16, self.codec.latent_channels
+        stride = self.codec.stride
+        return self.height // stride, self.width // stride, self.codec.latent_channels
 
     @property
     def grid(self) -> tuple[int, int]:
         """(rows, columns) of a frame's spatial tokens."""
-        return self.height // (16 * self.patch), self.width // (16 * self.patch)
+        stride = self.codec.stride * self.patch
+        return self.height // stride, self.width // stride
 
     @property
     def frame_tokens(self) -> int:
