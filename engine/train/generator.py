@@ -23,6 +23,7 @@ from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, chunk_masks, predict_chunk
 from engine.model.sampler import denoise
 from engine.train.codec import psnr, smooth
+from engine.train.critic import Adversary
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.settings import GeneratorStage, TrainSettings
 
@@ -51,6 +52,8 @@ class GeneratorTraining:
         }
         self.own = OwnFrames(model, self.schedule.batch, settings.compile) if self.stage.own_frames else None
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
+        adversarial = self.stage.adversarial > 0
+        self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
         self.predict = torch.compile(predict_chunk, dynamic=False) if settings.compile else predict_chunk
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -89,6 +92,12 @@ class GeneratorTraining:
         moved = smooth(motion[:, :frames].float() - truth)
         metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach()}
         loss = stage.predict * weighted[:, :frames].mean() + stage.motion * moved
+        if self.adversary is not None:
+            pure = (level[:, :frames] == 1).flatten().nonzero()[: self.schedule.batch * 2, 0]
+            real, made = (x[:, :frames].flatten(0, 1)[pure].to(target.dtype) for x in (target, latents))
+            metrics["critic"] = self.adversary.learn(real, made, random)
+            judged = self.adversary.judge(real, made)
+            loss, metrics["judged"] = loss + stage.adversarial * judged, judged.detach()
         if self.rebuilt:
             filled = chunk.filled.any(1).float()
             loss = loss + stage.rebuild * (weighted[:, frames:].mean(1) * filled).mean()

@@ -50,6 +50,21 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def share_gradients(params: list[nn.Parameter]) -> None:
+    """Average the gradients of `params` over all processes."""
+    if world_size() == 1:
+        return
+    for p in params:
+        if p.grad is None:
+            p.grad = torch.zeros_like(p)
+    grads = [p.grad for p in params if p.grad is not None]
+    flat = _flatten_dense_tensors(grads)
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for grad, shared in zip(grads, _unflatten_dense_tensors(flat, grads), strict=True):
+        grad.copy_(shared)
+
+
 class Trainer:
     """Runs a stage to the end of its schedule, saving as it goes."""
 
@@ -111,7 +126,7 @@ class Trainer:
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
             loss, metrics = self.stage.loss(self.step)
         loss.backward()
-        self._share_gradients()
+        share_gradients(self.params)
         norm = nn.utils.clip_grad_norm_(self.params, 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
@@ -119,19 +134,6 @@ class Trainer:
         keep = min(schedule.ema, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.ema, self.params, 1 - keep)
         return {"total": loss.detach(), "gradient": norm, **metrics}
-
-    def _share_gradients(self) -> None:
-        if world_size() == 1:
-            return
-        for p in self.params:
-            if p.grad is None:
-                p.grad = torch.zeros_like(p)
-        grads = [p.grad for p in self.params if p.grad is not None]
-        flat = _flatten_dense_tensors(grads)
-        dist.all_reduce(flat)
-        flat /= world_size()
-        for grad, shared in zip(grads, _unflatten_dense_tensors(flat, grads), strict=True):
-            grad.copy_(shared)
 
     def with_ema(self, do: Callable[[], dict[str, float] | None]) -> dict[str, float] | None:
         """Call `do` while the module holds its averaged weights."""

@@ -62,6 +62,8 @@ class GeneratorStage:
     old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
     own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
     own_steps: int = 2  # most denoise steps of that rollout
+    adversarial: float = 0.0  # weight of the critic's judgement of frames made from pure noise
+    critic_rate: float = 2e-4  # learning rate of the critic
     stream_frames: int = 48  # longest stretch that the model rolls out on its own
 
 

@@ -45,9 +45,12 @@ def test_codec_learns(trained: Path) -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("stage", ["generator", "memory", "stream"])
-def test_stage_runs_and_saves(trained: Path, stage: str) -> None:
-    assert train(trained, stage, 4) == 0
+@pytest.mark.parametrize(
+    ("stage", "more"),
+    [("generator", []), ("memory", []), ("stream", ["stream.own_frames=1", "stream.adversarial=0.1", "stream.pure=0.9"])],
+)
+def test_stage_runs_and_saves(trained: Path, stage: str, more: list[str]) -> None:
+    assert train(trained, stage, 4, "run", *more) == 0
     figures = [row["evaluation"] for row in rows(trained) if row["stage"] == stage and "evaluation" in row][-1]
     assert all(0 < value < 60 for value in figures.values())
     model, manifest = checkpoint.load(trained / "run", "toy")
