@@ -1,6 +1,10 @@
-"""One player's state: the rollout with its cache and memory bank, the random state, and the clock."""
+"""One player's state: the rollout with its cache and memory bank, the random state, and the way back."""
 
 from __future__ import annotations
+
+import zlib
+from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,19 +12,52 @@ from torch import Tensor
 
 from engine.model import pose as poses
 from engine.model.codec import to_bytes, to_unit
+from engine.model.memory_bank import MemoryBank
+from engine.model.moments import Moment, capture, resume
 from engine.model.network import WorldModel
 from engine.model.rollout import Rollout
 
 ENCODED_AT_ONCE = 16  # frames
 
 
-class Session:
-    """A rollout of one session, spoken to in pictures, encoded actions and the game's poses."""
+@dataclass(frozen=True)
+class Snapshot:
+    """A session at one frame, to go back to or to branch from; it shares what the session keeps, and costs little.
 
-    def __init__(self, model: WorldModel, pose_unit: float, levels: list[float], seed: int) -> None:
-        self.model, self.pose_unit = model, pose_unit
+    Made by `Engine.snapshot`, taken by `Engine.rewind` and `Engine.branch`.
+    """
+
+    moments: tuple[Moment, ...]  # the last few, oldest first
+    bank: MemoryBank
+    begun: int  # frames of history that the session began with
+    seed: int
+    checkpoint_hash: str
+
+    @property
+    def device(self) -> torch.device:
+        return self.moments[-1].latent.device
+
+    @property
+    def frame_index(self) -> int:
+        """Number of the frame that it holds, as `Step.info` counts."""
+        return self.moments[-1].num_frames - 1
+
+
+class Session:
+    """A rollout of one session, spoken to in pictures, encoded actions and the game's poses.
+
+    rewind_frames: how far back one can go at most. Each frame takes its latent and little more.
+    """
+
+    def __init__(
+        self, model: WorldModel, pose_unit: float, levels: list[float], seed: int, rewind_frames: int = 0
+    ) -> None:
+        self.model, self.pose_unit, self.seed = model, pose_unit, seed
         self.rollout = Rollout(model, 1, levels, [seed])
         self.height = 0.0  # z of the last pose told; the network knows the ground plane alone
+        self.begun = 0  # frames of history
+        self.window = model.settings.recent_frames
+        self.trail: deque[Moment] = deque(maxlen=rewind_frames + self.window)
 
     @property
     def num_frames(self) -> int:
@@ -39,35 +76,78 @@ class Session:
         """(x, y, z, angle) as the network believes it, in the game's units and degrees."""
         return poses.to_game(self.rollout.pose[0], self.pose_unit, self.height)
 
+    @property
+    def rewindable(self) -> int:
+        """How many frames one can go back now: not before the present frame of the history, nor beyond the trail."""
+        if not self.trail:
+            return 0
+        first = self.trail[0].num_frames
+        whole = 0 if first == 1 else self.window - 1  # a moment needs those before it
+        return max(0, len(self.trail) - 1 - max(whole, self.begun - first))
+
     @torch.inference_mode()
     def start(self, frames: np.ndarray, actions: np.ndarray, game_poses: np.ndarray | None) -> None:
         """Take a true history: frames uint8 [n, H, W, 3], actions [n, size], poses [n, 4] or None if unknown."""
         told = torch.from_numpy(np.asarray(actions, dtype=np.float32)).to(self.model.device)
         parts = [frames[i : i + ENCODED_AT_ONCE] for i in range(0, len(frames), ENCODED_AT_ONCE)]
         latents = torch.cat([self.encode(part) for part in parts])
-        if game_poses is None:
-            still = torch.zeros(1, 1, 3, device=self.model.device)
-            self.rollout.start(latents[None, :1], told[None, :1], still)
-            for index in range(1, len(frames)):
-                self._observe(latents[index], told[index], None)
-            return
-        self._note_height(game_poses[-1])
-        track = poses.from_game(torch.from_numpy(np.asarray(game_poses)), self.pose_unit).to(self.model.device)
-        self.rollout.start(latents[None], told[None], track[None])
+        track = torch.zeros(1, 3) if game_poses is None else self._from_game(game_poses)
+        self.begun = len(frames)
+        self.rollout.start(latents[:1, None], told[:1, None], track[:1, None].to(self.model.device))
+        for index, frame in enumerate(frames):
+            game_pose = None if game_poses is None else game_poses[index]
+            self._note_height(game_pose)
+            if index:
+                self._observe(latents[index], told[index], game_pose)
+            self._note_moment(latents[index], told[index], frame if index + 1 == len(frames) else None)
 
     @torch.inference_mode()
     def step(self, action: np.ndarray) -> np.ndarray:
         """Encoded action [size] -> the frame it leads to, uint8 [H, W, 3]."""
-        latent = self.rollout.step(torch.from_numpy(action).to(self.model.device).unsqueeze(0))
-        return to_bytes(self.model.codec.decode(latent))[0].cpu().numpy()
+        told = torch.from_numpy(action).to(self.model.device)
+        latent = self.rollout.step(told.unsqueeze(0))
+        self._note_moment(latent[0], told, None)
+        return self.frame()
 
     @torch.inference_mode()
     def observe(self, frame: np.ndarray, action: np.ndarray, game_pose: np.ndarray | None) -> None:
         """Take a real frame as what followed the action; without a pose, the network reads it off the frame."""
-        latent = self.encode(frame[None])[0]
-        if game_pose is not None:
-            self._note_height(game_pose)
-        self._observe(latent, torch.from_numpy(action).to(self.model.device), game_pose)
+        latent, told = self.encode(frame[None])[0], torch.from_numpy(action).to(self.model.device)
+        self._note_height(game_pose)
+        self._observe(latent, told, game_pose)
+        self._note_moment(latent, told, frame)
+
+    @torch.inference_mode()
+    def frame(self) -> np.ndarray:
+        """The present frame, uint8 [H, W, 3]."""
+        last, settings = self.trail[-1], self.model.settings
+        if last.picture is None:
+            return to_bytes(self.model.codec.decode(last.latent.to(self.model.dtype)))[0].cpu().numpy()
+        told = np.frombuffer(zlib.decompress(last.picture), dtype=np.uint8)
+        return told.reshape(settings.height, settings.width, 3).copy()
+
+    def snapshot(self, checkpoint_hash: str) -> Snapshot:
+        """The session as it is now."""
+        moments = tuple(self.trail)[-self.window :]
+        return Snapshot(moments, self.rollout.banks[0].share(), self.begun, self.seed, checkpoint_hash)
+
+    @torch.inference_mode()
+    def rewind(self, frames: int) -> np.ndarray:
+        """Go back by at most `rewindable` frames; the frame that is present then."""
+        for _ in range(frames):
+            self.trail.pop()
+        return self._resume(self.rollout.banks[0])
+
+    @torch.inference_mode()
+    def take_up(self, snapshot: Snapshot) -> np.ndarray:
+        """Become the session of a snapshot of the same network; the frame that is present then."""
+        last = snapshot.moments[-1]
+        while self.trail and self.trail[-1] is not last:
+            self.trail.pop()
+        if not self.trail:
+            self.trail.extend(snapshot.moments)
+        self.begun, self.seed = snapshot.begun, snapshot.seed
+        return self._resume(snapshot.bank.share())
 
     def encode(self, frames: np.ndarray) -> Tensor:
         """uint8 [n, H, W, 3] -> latents [n, rows, columns, channels]."""
@@ -78,9 +158,23 @@ class Session:
         if game_pose is None:
             pose = self.rollout.locate(latent[None], action[None])
         else:
-            told = torch.from_numpy(np.asarray(game_pose, dtype=np.float32))
-            pose = poses.from_game(told, self.pose_unit).to(self.model.device)[None]
+            pose = self._from_game(game_pose).to(self.model.device)[None]
         self.rollout.observe(latent[None], action[None], pose)
 
-    def _note_height(self, game_pose: np.ndarray) -> None:
-        self.height = float(np.nan_to_num(game_pose[2]))
+    def _from_game(self, game_poses: np.ndarray) -> Tensor:
+        return poses.from_game(torch.from_numpy(np.asarray(game_poses, dtype=np.float32)), self.pose_unit)
+
+    def _note_height(self, game_pose: np.ndarray | None) -> None:
+        if game_pose is not None:
+            self.height = float(np.nan_to_num(game_pose[2]))
+
+    def _note_moment(self, latent: Tensor, action: Tensor, frame: np.ndarray | None) -> None:
+        """Keep what the last commit added. A frame that was told is kept itself; others can be drawn again."""
+        picture = None if frame is None else zlib.compress(np.ascontiguousarray(frame).tobytes(), 1)
+        self.trail.append(capture(self.rollout, latent[None], action[None], self.height, picture))
+
+    def _resume(self, bank: MemoryBank) -> np.ndarray:
+        last = self.trail[-1]
+        resume(self.rollout, tuple(self.trail)[-self.window :], bank)
+        self.height = last.height
+        return self.frame()

@@ -1,0 +1,125 @@
+"""The state of a session as named tensors for a file, and back: every shape, type and range is checked."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import SaveError
+from engine.model.memory_bank import MemoryBank
+from engine.model.moments import Moment
+from engine.model.settings import ModelSettings
+
+Named = dict[str, Tensor]
+FLOATS = (torch.float32, torch.bfloat16)
+
+
+def pack(moments: Sequence[Moment], bank: MemoryBank, frame: np.ndarray) -> Named:
+    """Tensors that hold the last moments of a session, its bank and its last frame, uint8 [height, width, 3]."""
+    count = moments[-1].num_entries
+    parts = ("latent", "action", "motion", "pose", "anchor")
+    packed = {f"moments.{part}": torch.cat([getattr(moment, part) for moment in moments]) for part in parts}
+    numbers = [[moment.num_frames, moment.num_entries, *moment.slots] for moment in moments]
+    packed |= {
+        "moments.numbers": torch.tensor(numbers, dtype=torch.int64),
+        "moments.random": torch.stack([moment.random for moment in moments]),
+        "moments.height": torch.tensor([moment.height for moment in moments], dtype=torch.float64),
+        "bank.tokens": bank.tokens[:count],
+        "bank.scales": bank.scales[:count],
+        "bank.poses": bank.poses[:count],
+        "frame": torch.from_numpy(frame),
+    }
+    return packed
+
+
+def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tuple[list[Moment], MemoryBank]:
+    """Moments and bank, on `device`. Raises SaveError for anything that is not what `pack` made.
+
+    A random state that belongs to another kind of device is replaced by one drawn from the frame's number.
+    """
+    _check(tensors, settings)
+    frame = tensors["frame"].numpy()
+    bank = MemoryBank(settings, device)
+    bank.tokens, bank.scales = tensors["bank.tokens"].to(device), tensors["bank.scales"].to(device)
+    bank.poses = tensors["bank.poses"].to(device)
+    moments = []
+    numbers: list[list[int]] = tensors["moments.numbers"].tolist()
+    moved = {part: tensors[f"moments.{part}"].to(device) for part in ("latent", "action", "motion", "pose", "anchor")}
+    for row, (num_frames, num_entries, *slots) in enumerate(numbers):
+        one: dict[str, Any] = {part: tensor[row : row + 1] for part, tensor in moved.items()}
+        moments.append(
+            Moment(
+                num_frames=num_frames,
+                slots=tuple(slots),
+                num_entries=num_entries,
+                random=_random(tensors["moments.random"][row], num_frames, device),
+                height=float(tensors["moments.height"][row]),
+                picture=zlib.compress(frame.tobytes(), 1) if row + 1 == len(numbers) else None,
+                **one,
+            )
+        )
+    bank.keep(moments[-1].num_entries)
+    return moments, bank
+
+
+def is_random_state(state: Tensor, device: torch.device) -> bool:
+    """Whether a generator of this device takes `state`."""
+    try:
+        torch.Generator(device=device).set_state(state)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _random(state: Tensor, num_frames: int, device: torch.device) -> Tensor:
+    if is_random_state(state, device):
+        return state.clone()
+    return torch.Generator(device=device).manual_seed(num_frames).get_state()
+
+
+def _check(tensors: Named, settings: ModelSettings) -> None:
+    numbers = tensors.get("moments.numbers", torch.zeros(0, 0))
+    count = numbers.shape[0] if numbers.ndim == 2 else 0
+    held = len(tensors["bank.tokens"]) if "bank.tokens" in tensors and tensors["bank.tokens"].ndim else 0
+    random = tensors.get("moments.random", torch.zeros(0, 0)).shape[-1:]
+    expected: dict[str, tuple[tuple[int, ...], tuple[torch.dtype, ...]]] = {
+        "moments.latent": ((count, *settings.latent_shape), FLOATS),
+        "moments.action": ((count, settings.action_size), (torch.float32,)),
+        "moments.motion": ((count, 3), (torch.float32,)),
+        "moments.pose": ((count, 3), (torch.float32,)),
+        "moments.anchor": ((count, 2), (torch.float32,)),
+        "moments.numbers": ((count, 2 + settings.memory_entries), (torch.int64,)),
+        "moments.random": ((count, *random), (torch.uint8,)),
+        "moments.height": ((count,), (torch.float64,)),
+        "bank.tokens": ((held, settings.frame_tokens, settings.memory_dim), (torch.int8,)),
+        "bank.scales": ((held, settings.frame_tokens, 1), (torch.float16,)),
+        "bank.poses": ((held, 3), (torch.float32,)),
+        "frame": ((settings.height, settings.width, 3), (torch.uint8,)),
+    }
+    if odd := sorted(expected.keys() ^ tensors.keys()):
+        raise SaveError(f"the saved session does not fit this network: {odd[0]} is only in one of them")
+    for name, (shape, dtypes) in expected.items():
+        tensor = tensors[name]
+        if tuple(tensor.shape) != shape or tensor.dtype not in dtypes:
+            found = f"{tensor.dtype} {tuple(tensor.shape)}, not {dtypes[0]} {shape}"
+            raise SaveError(f"the saved session does not fit this network: {name} is {found}")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise SaveError(f"the saved session is damaged: {name} holds numbers that are not finite")
+    _check_numbers(numbers.tolist(), held, settings)
+
+
+def _check_numbers(numbers: list[list[int]], held: int, settings: ModelSettings) -> None:
+    """Frames count up by one, end at a whole number of entries, and no slot shows an entry that is not there."""
+    first = numbers[0][0] if numbers else 0
+    needed = min(settings.recent_frames, numbers[-1][0]) if numbers else 1
+    whole = len(numbers) == needed and first >= 1
+    for row, (num_frames, num_entries, *slots) in enumerate(numbers):
+        whole = whole and num_frames == first + row and num_entries == num_frames // settings.block_frames
+        whole = whole and all(-1 <= slot < num_entries for slot in slots)
+    if not whole or numbers[-1][1] != held:
+        raise SaveError("the saved session is damaged: its frames and memory entries do not count up")

@@ -1,0 +1,150 @@
+"""A saved session: one safetensors file, written whole or not at all, with a digest over every byte of it.
+
+Tensors: the last moments of the session (moments.*), the memory bank (bank.*) and the last frame (frame).
+Metadata: kind, format, digest, and `meta`, JSON with the world, the checkpoint's hash, the seed and whatever
+else the engine wants to know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from engine.errors import SaveError
+
+FORMAT = 1
+KIND = "engine session"
+NO_DIGEST = "0" * 64
+HEADER_LIMIT = 16 << 20  # bytes; more is no header that was written here
+
+
+def write(path: Path | str, tensors: dict[str, Tensor], meta: dict[str, Any]) -> Path:
+    """Write a saved session to the file `path`; a reader sees the old file or the new one, never a half.
+
+    meta: plain JSON values. Returns the path. Raises SaveError if it cannot be written.
+    """
+    path = Path(path)
+    try:
+        text = json.dumps(meta, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise SaveError(f"a saved session keeps plain JSON values: {error}") from error
+    metadata = {"kind": KIND, "format": str(FORMAT), "digest": NO_DIGEST, "meta": text}
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    blob = bytearray(safetensors.torch.save(kept, metadata))
+    _put_digest(blob, NO_DIGEST, _hash(blob))
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise SaveError(f"cannot save to {path}: {error.strerror or error}; choose another place") from error
+    return path
+
+
+def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and `meta` of a saved session, on the CPU.
+
+    Raises SaveError for a file that is missing, truncated, changed, of another kind or of a later format.
+    """
+    path = Path(path)
+    try:
+        blob = bytearray(path.read_bytes())
+    except OSError as error:
+        raise SaveError(f"cannot read the saved session {path}: {error.strerror or error}") from error
+    metadata = _metadata(path, bytes(blob[: 8 + HEADER_LIMIT]))
+    digest = metadata["digest"]
+    if not _put_digest(blob, digest, NO_DIGEST) or _hash(blob) != digest:
+        raise SaveError(f"the saved session {path} is damaged: its content is not what was written")
+    try:
+        tensors = safetensors.torch.load(bytes(blob))
+    except (SafetensorError, KeyError, ValueError, RuntimeError, OverflowError) as error:
+        raise SaveError(f"the saved session {path} is damaged: {error}") from error
+    return tensors, _meta(path, metadata)
+
+
+def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
+    """`meta` and the last frame, uint8 [height, width, 3], without reading the rest: for a list of saves.
+
+    The digest is not looked at. Raises SaveError as `read` does.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            meta = _meta(path, _metadata(path, file.read(8 + HEADER_LIMIT)))
+        with safe_open(str(path), "pt") as file:
+            frame = file.get_tensor("frame").numpy()
+    except OSError as error:
+        raise SaveError(f"cannot read the saved session {path}: {error.strerror or error}") from error
+    except (SafetensorError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise SaveError(f"the saved session {path} is damaged: {error}") from error
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise SaveError(f"the saved session {path} is damaged: its frame is no picture")
+    return meta, frame
+
+
+def _metadata(path: Path, blob: bytes) -> dict[str, str]:
+    """The text fields of the file's header, of which kind, format and digest have been checked."""
+    size = int.from_bytes(blob[:8], "little")
+    if len(blob) < 8 or size > len(blob) - 8:
+        raise SaveError(f"{path} is not a saved session, or is cut off")
+    try:
+        metadata = json.loads(blob[8 : 8 + size])["__metadata__"]
+        kind, version, digest = (metadata[name] for name in ("kind", "format", "digest"))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SaveError(f"{path} is not a saved session") from error
+    if kind != KIND:
+        raise SaveError(f"{path} is not a saved session but {kind!r}")
+    if version != str(FORMAT):
+        raise SaveError(f"{path}: save format {version!r} is not {FORMAT}; update the engine")
+    if not isinstance(digest, str) or len(digest) != len(NO_DIGEST):
+        raise SaveError(f"the saved session {path} is damaged: it has no digest")
+    return metadata
+
+
+def _meta(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    try:
+        meta = json.loads(metadata["meta"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SaveError(f"the saved session {path} is damaged: it does not say what it holds") from error
+    if not isinstance(meta, dict):
+        raise SaveError(f"the saved session {path} is damaged: it does not say what it holds")
+    return meta
+
+
+def _put_digest(blob: bytearray, old: str, new: str) -> bool:
+    """Write `new` over the digest `old` in the header; whether it was there once."""
+    size = int.from_bytes(blob[:8], "little")
+    marked = f'"{old}"'.encode()
+    if blob.count(marked, 8, 8 + size) != 1:
+        return False
+    at = blob.find(marked, 8, 8 + size) + 1
+    blob[at : at + len(new)] = new.encode()
+    return True
+
+
+def _hash(blob: bytearray) -> str:
+    return hashlib.blake2b(blob, digest_size=32).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk too, where the system can be asked for that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
