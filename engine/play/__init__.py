@@ -4,3 +4,7 @@ import os
 
 # pygame greets on standard output when it is first imported; a program of its own name speaks for itself.
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+
+# The network's threads share the cores with the window; one that spins while it waits takes a core from the other.
+# OpenMP reads this when torch is first imported, which play does later, on a thread of its own.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
