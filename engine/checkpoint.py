@@ -76,7 +76,9 @@ def find(name: Path | str) -> Path:
             return folder
     known = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{MANIFEST}"))
     shipped = f"shipped: {', '.join(known)}" if known else "none is shipped"
-    raise CheckpointError(f"there is no checkpoint {str(name)!r}: give a world's name or a folder with {MANIFEST} ({shipped})")
+    raise CheckpointError(
+        f"there is no checkpoint {str(name)!r}: give a world's name or a folder with {MANIFEST} ({shipped})"
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -87,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise CheckpointError(f"{folder}: checkpoint format {raw['format']!r} is not {FORMAT}; update the engine")
         settings = config.from_dict(ModelSettings, raw["settings"])
         return Manifest(str(raw["world"]), settings, str(raw["digest"]), dict(raw["notes"]))
-    except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError, ConfigError) as error:
         raise CheckpointError(f"{folder / MANIFEST} is not a checkpoint's manifest: {error}") from error
 
 
@@ -108,7 +110,12 @@ def load(folder: Path, world: str | None = None) -> tuple[WorldModel, Manifest]:
         if not name.endswith(SCALE):
             scale = packed.get(name + SCALE)
             tensors[name] = tensor.float() if scale is None else tensor.float() * scale
-    model = WorldModel(manifest.settings)
+    try:
+        model = WorldModel(manifest.settings)
+    except (ValueError, RuntimeError, ArithmeticError, LookupError, TypeError, MemoryError) as error:
+        raise CheckpointError(
+            f"{folder / MANIFEST} describes no network that can be: layers or sizes are wrong"
+        ) from error
     _check_shapes(path, model.state_dict(), tensors)
     model.load_state_dict(tensors)
     return model.eval(), manifest
