@@ -92,7 +92,9 @@ class ChunkSampler:
         track = store.poses[rows, index]
         anchor = store.poses[episode, start - 1, :2]
 
-        ends = torch.arange(store.latents.shape[1] // block, device=self.device) * block + block - 1 + begin.unsqueeze(1)
+        ends = (
+            torch.arange(store.latents.shape[1] // block, device=self.device) * block + block - 1 + begin.unsqueeze(1)
+        )
         valid = (ends < (start - gap).unsqueeze(1)) & ~hide.unsqueeze(1)
         if drop is not None:
             valid &= ~drop

@@ -67,19 +67,13 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
     return moments, bank
 
 
-def is_random_state(state: Tensor, device: torch.device) -> bool:
-    """Whether a generator of this device takes `state`."""
-    try:
-        torch.Generator(device=device).set_state(state)
-    except RuntimeError:
-        return False
-    return True
-
-
 def _random(state: Tensor, num_frames: int, device: torch.device) -> Tensor:
-    if is_random_state(state, device):
-        return state.clone()
-    return torch.Generator(device=device).manual_seed(num_frames).get_state()
+    random, state = torch.Generator(device=device), state.clone()  # a clone is aligned, as the generator needs it
+    try:
+        random.set_state(state)
+    except RuntimeError:
+        random.manual_seed(num_frames)
+    return random.get_state()
 
 
 def _check(tensors: Named, settings: ModelSettings) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 try:
-    from flash_attn import flash_attn_func
+    from flash_attn import flash_attn_func  # pyright: ignore[reportMissingImports]
 except ImportError:
     flash_attn_func = None
 

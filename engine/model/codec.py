@@ -38,7 +38,11 @@ class Encoder(nn.Module):
             modules += [ResidualBlock(width) for _ in range(depth)]
             if index + 1 < len(widths):
                 modules.append(nn.Conv2d(width, widths[index + 1], 4, stride=2, padding=1))
-        modules += [nn.GroupNorm(8, widths[-1]), nn.SiLU(), nn.Conv2d(widths[-1], settings.latent_channels, 3, padding=1)]
+        modules += [
+            nn.GroupNorm(8, widths[-1]),
+            nn.SiLU(),
+            nn.Conv2d(widths[-1], settings.latent_channels, 3, padding=1),
+        ]
         self.layers = nn.Sequential(*modules)
 
     def forward(self, x: Tensor) -> Tensor:

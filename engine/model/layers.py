@@ -153,8 +153,12 @@ class Waves(nn.Module):
         self.register_buffer("rates", math.pi * torch.logspace(-1, math.log10(top), rates), persistent=False)
         self.layers = nn.Sequential(nn.Linear(size * (1 + 2 * rates), dim), nn.SiLU(), nn.Linear(dim, dim))
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
     def forward(self, x: Tensor) -> Tensor:
         """[.., size] of magnitude about 1 -> [.., dim]. Phases are computed in float32."""
         phase = (x.float().unsqueeze(-1) * self.rates.float()).flatten(-2)
         waves = torch.cat([x.float(), phase.sin(), phase.cos()], dim=-1)
-        return self.layers(waves.to(self.layers[0].weight.dtype))
+        return self.layers(waves.to(self.dtype))

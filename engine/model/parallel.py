@@ -133,7 +133,8 @@ def predict_chunk(
 
     noisy: [B, C + R, ...], level [B, C + R]; drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot
     whose R frames are to be rebuilt from its entry; plain: bool [B], chunks whose entries
-    are the exact last frames of blocks instead of the memory model's; context: clean frames to show in place of chunk.latents.
+    are the exact last frames of blocks instead of the memory model's; context: clean frames to show in place of
+    chunk.latents.
     """
     settings = model.settings
     window = settings.recent_frames

@@ -33,7 +33,7 @@ def turn(pose: Tensor, yaw: Tensor) -> Tensor:
 
 
 def motion_between(start: Tensor, end: Tensor) -> Tensor:
-    """Motion from pose `start` to pose `end` [.., 3]: (forward, right, turn) as seen from `start`, scaled to about 1."""
+    """Motion from pose `start` to pose `end` [.., 3]: (forward, right, turn) seen from `start`, scaled to about 1."""
     delta, heading = end[..., :2] - start[..., :2], start[..., 2]
     forward = delta[..., 0] * heading.cos() + delta[..., 1] * heading.sin()
     right = delta[..., 1] * heading.cos() - delta[..., 0] * heading.sin()

@@ -146,7 +146,10 @@ class Rollout:
             return
         ahead = poses.turn(asked, torch.rad2deg(self.velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         now = torch.stack([ahead, asked], dim=1)
-        wanted = [bank.select(view, len(slots)).tolist() for bank, view, slots in zip(self.banks, now, self.slots, strict=True)]
+        wanted = [
+            bank.select(view, len(slots)).tolist()
+            for bank, view, slots in zip(self.banks, now, self.slots, strict=True)
+        ]
         changed = {slot for slots, chosen in zip(self.slots, wanted, strict=True) for slot in _assign(slots, chosen)}
         for slot in sorted(changed):
             self._show(slot)

@@ -18,7 +18,7 @@ from engine.model.network import WorldModel
 from engine.model.settings import ModelSettings
 from engine.train.codec import CodecTraining
 from engine.train.generator import GeneratorTraining
-from engine.train.loop import Trainer, rank, world_size
+from engine.train.loop import Stage, Trainer, rank, world_size
 from engine.train.settings import STAGES, TrainSettings
 
 
@@ -47,6 +47,7 @@ def run(settings: TrainSettings) -> dict[str, float]:
         _encode(model, settings, device)
         return {}
     torch.manual_seed(settings.seed + rank())
+    stage: Stage
     if settings.stage == "codec":
         stage = CodecTraining(model, settings, device, rank())
     else:
@@ -92,7 +93,7 @@ def _encode(model: WorldModel, settings: TrainSettings, device: torch.device) ->
     """Encode footage: each process its share of the training episodes, the first also the held-out ones."""
     unit = world.load(settings.world).camera.pose_unit
     folder = Path(settings.latents or Path(settings.out) / "latents")
-    model.codec.eval().to(memory_format=torch.channels_last)
+    model.codec.eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     paths = find_episodes(settings.footage)[rank() :: world_size()]
     encode_footage(model.codec, paths, unit, device).save(folder / f"train_{rank()}.safetensors")
     if rank() == 0:

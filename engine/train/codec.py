@@ -11,7 +11,7 @@ from torch import Tensor
 from engine import checkpoint, world
 from engine.data.pictures import write_sheet
 from engine.data.stores import FrameStore
-from engine.model.codec import to_bytes
+from engine.model.codec import Codec, to_bytes
 from engine.model.network import WorldModel
 from engine.train.settings import TrainSettings
 
@@ -30,7 +30,7 @@ class CodecTraining:
     def __init__(self, model: WorldModel, settings: TrainSettings, device: torch.device, rank: int = 0) -> None:
         self.model, self.settings, self.device, self.rank = model, settings, device, rank
         self.stage, self.schedule = settings.codec, settings.codec.schedule
-        self.module = model.codec.to(memory_format=torch.channels_last)
+        self.module: Codec = model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         model.requires_grad_(False)
         self.module.requires_grad_(True)
         self.frames = FrameStore(settings.footage, self.stage.frames, device)
@@ -69,7 +69,9 @@ class CodecTraining:
 
     def save(self, folder: Path) -> None:
         self._take_statistics()
-        checkpoint.save(folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32")
+        checkpoint.save(
+            folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32"
+        )
 
     @torch.no_grad()
     def _take_statistics(self) -> None:

@@ -52,7 +52,9 @@ class Adversary:
         """One step of the critic on latents [N, rows, columns, channels]; its loss."""
         real, made = real.detach(), made.detach()
         with torch.enable_grad():
-            nudge = [STEP * torch.randn(x.shape, generator=random, device=x.device, dtype=x.dtype) for x in (real, made)]
+            nudge = [
+                STEP * torch.randn(x.shape, generator=random, device=x.device, dtype=x.dtype) for x in (real, made)
+            ]
             scores = self.critic(torch.cat([real, made, real + nudge[0], made + nudge[1]])).float().chunk(4)
             loss = F.softplus(scores[1] - scores[0]).mean()
             slope = (scores[2] - scores[0]).square().mean() + (scores[3] - scores[1]).square().mean()

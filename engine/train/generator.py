@@ -57,7 +57,7 @@ class GeneratorTraining:
         self.predict = torch.compile(predict_chunk, dynamic=False) if settings.compile else predict_chunk
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        stage, settings, window = self.stage, self.model.settings, self.model.settings.recent_frames
+        stage, window = self.stage, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
         if self.own is not None and coin[0] < stage.own_frames:
@@ -156,7 +156,9 @@ class GeneratorTraining:
         return torch.cat(parts).clamp(-1, 1)
 
     def save(self, folder: Path) -> None:
-        checkpoint.save(folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32")
+        checkpoint.save(
+            folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32"
+        )
 
 
 class Parallel:

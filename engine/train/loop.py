@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +27,11 @@ class Stage(Protocol):
 
     name: str
     schedule: Schedule
-    module: nn.Module
+
+    @property
+    def module(self) -> nn.Module:
+        """What is trained: the parameters of it that want a gradient."""
+        ...
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of one batch and figures to log. Randomness comes from `step` and the seed alone."""
@@ -50,7 +54,7 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def share_gradients(params: list[nn.Parameter]) -> None:
+def share_gradients(params: Sequence[Tensor]) -> None:
     """Average the gradients of `params` over all processes."""
     if world_size() == 1:
         return
@@ -72,7 +76,7 @@ class Trainer:
         self.stage, self.settings, self.device = stage, settings, device
         self.out = Path(settings.out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.params = [p for p in stage.module.parameters() if p.requires_grad]
+        self.params: list[Tensor] = [p for p in stage.module.parameters() if p.requires_grad]
         schedule = stage.schedule
         self.optimisers = make_optimisers(stage.module, schedule.rate, schedule.matrix_rate)
         self.base_rates = [[g["lr"] for g in o.param_groups] for o in self.optimisers]

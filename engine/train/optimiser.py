@@ -45,7 +45,7 @@ class Muon(torch.optim.Optimizer):
                 self._update(parameters, group)
 
     def _update(self, parameters: list[Tensor], group: dict) -> None:
-        grads = [parameter.grad for parameter in parameters]
+        grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
         buffers = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters]
         torch._foreach_lerp_(buffers, grads, 1 - group["momentum"])
         ahead = torch._foreach_lerp(grads, buffers, group["momentum"])

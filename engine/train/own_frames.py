@@ -68,7 +68,9 @@ class Streams:
         self.sampler, self.batch = sampler, batch
         store = sampler.store
         self.length = max(length, sampler.frames)
-        self.own = torch.zeros(batch, self.length, *store.latents.shape[2:], dtype=store.latents.dtype, device=sampler.device)
+        self.own = torch.zeros(
+            batch, self.length, *store.latents.shape[2:], dtype=store.latents.dtype, device=sampler.device
+        )
         self.episode = torch.zeros(batch, dtype=torch.long, device=sampler.device)
         self.first = torch.zeros_like(self.episode)  # frame from which the stream is the model's own
         self.next = torch.zeros_like(self.episode)  # frame to generate next

@@ -61,7 +61,9 @@ def test_cached_equals_parallel(model: WorldModel, memory: str, tolerance: float
     )  # fmt: skip
     noise = torch.randn(batch, length, *settings.latent_shape)
     masks = chunk_masks(settings, length, 0, window, model.device)
-    expected, motion = predict_chunk(model, chunk, noise, torch.ones(batch, length), masks, plain=torch.full((batch,), memory == "plain"))
+    expected, motion = predict_chunk(
+        model, chunk, noise, torch.ones(batch, length), masks, plain=torch.full((batch,), memory == "plain")
+    )
 
     for index in range(length):
         asked = poses.turn(rollout.pose, model.yaw(actions[:, start + index]))

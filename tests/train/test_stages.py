@@ -47,7 +47,11 @@ def test_codec_learns(trained: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "more"),
-    [("generator", []), ("memory", []), ("stream", ["stream.own_frames=1", "stream.adversarial=0.1", "stream.pure=0.9"])],
+    [
+        ("generator", []),
+        ("memory", []),
+        ("stream", ["stream.own_frames=1", "stream.adversarial=0.1", "stream.pure=0.9"]),
+    ],
 )
 def test_stage_runs_and_saves(trained: Path, stage: str, more: list[str]) -> None:
     assert train(trained, stage, 4, "run", *more) == 0
