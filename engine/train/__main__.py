@@ -1,7 +1,8 @@
-"""python -m engine.train worlds/doom/train.yaml stage=codec|latents|generator|memory|stream [key=value ...]"""
+"""python -m engine.train worlds/doom/train.yaml stage=all|codec|latents|generator|memory|stream [key=value ...]"""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import sys
@@ -19,7 +20,7 @@ from engine.model.settings import ModelSettings
 from engine.train.codec import CodecTraining
 from engine.train.generator import GeneratorTraining
 from engine.train.loop import Stage, Trainer, rank, world_size
-from engine.train.settings import STAGES, TrainSettings
+from engine.train.settings import STAGES, WHOLE, TrainSettings
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,9 +28,10 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         settings = config.from_command_line(TrainSettings, argv, about=__doc__ or "")
-        if settings.stage not in STAGES:
-            raise ConfigError(f"stage {settings.stage!r} is not one of {', '.join(STAGES)}")
-        run(settings)
+        if settings.stage not in (*STAGES, "all"):
+            raise ConfigError(f"stage {settings.stage!r} is not one of {', '.join(STAGES)}, all")
+        for stage in WHOLE if settings.stage == "all" else (settings.stage,):
+            run(dataclasses.replace(settings, stage=stage))
     except EngineError as error:
         print(error, file=sys.stderr)
         return 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from engine.model.settings import CodecSettings
 
 STAGES = ("codec", "latents", "generator", "memory", "stream")
+WHOLE = ("codec", "latents", "generator", "stream")  # what stage=all runs, in this order
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ def train(root: Path, stage: str, steps: int, out: str = "run", *more: str) -> i
         f"world={HERE}", f"stage={stage}", f"footage={root / 'footage'}", f"out={root / out}", "device=cpu",
         "compile=false", "log_every=2", f"sheet_every={steps}", *TINY, *more,
     ]  # fmt: skip
-    if stage != "latents":
+    if stage not in ("latents", "all"):
         words += [f"{stage}.schedule.steps={steps}", f"{stage}.schedule.batch=4", f"{stage}.schedule.warmup=2"]
-    if stage not in ("latents", "codec"):
+    if stage not in ("latents", "codec", "all"):
         words.append(f"{stage}.frames=4")
     return main(words)
 
@@ -70,6 +70,13 @@ def test_resumed_equals_uninterrupted(trained: Path) -> None:
     whole, parts = (checkpoint.load(trained / out)[0].state_dict() for out in ("whole", "parts"))
     for name, tensor in whole.items():
         torch.testing.assert_close(parts[name], tensor, rtol=0, atol=0, msg=name)
+
+
+def test_one_command_trains_everything(tmp_path: Path) -> None:
+    write_footage(tmp_path / "footage", episodes=2, frames=40)
+    short = [f"{stage}.schedule.{key}" for stage in ("codec", "generator", "stream") for key in ("steps=2", "batch=2")]
+    assert train(tmp_path, "all", 2, "run", *short, "generator.frames=4", "stream.frames=4", "codec.frames=20") == 0
+    assert [row["stage"] for row in rows(tmp_path) if "evaluation" in row] == ["codec", "generator", "stream"]
 
 
 def test_wrong_settings_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
