@@ -56,7 +56,8 @@ class WorldModel(nn.Module):
     def compress_blocks(self, tokens: Tensor, poses: Tensor) -> Tensor:
         """Context tokens [N, block_frames, tokens, dim] at poses [N, block_frames, 3] -> entries.
 
-        Entries are [N, tokens, memory_dim]. Positions are taken relative to each block's last frame, headings stay absolute.
+        Entries are [N, tokens, memory_dim]. Positions are taken relative to each block's last frame, headings
+        stay absolute.
         """
         frames = self.settings.block_frames
         local = torch.cat([poses[..., :2] - poses[:, -1:, :2], poses[..., 2:]], dim=-1)
