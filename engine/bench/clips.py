@@ -1,0 +1,107 @@
+"""Held-out footage for the benches: recorded once into a folder, cut into clips, encoded in batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.bench.subject import Subject
+from engine.data.episode import Episode, find_episodes, open_episode
+from engine.data.footage import FootageConfig, record_all
+from engine.errors import RecordingError
+from engine.model import pose as poses
+
+log = logging.getLogger(__name__)
+
+WALKS = {"homes": 0.6, "explore": 0.4}  # tours of benches that need no return
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames `first` to `end` of an episode, after `still` frames more in which the player stood where they begin."""
+
+    episode: Episode
+    first: int
+    end: int
+    still: int = 0
+
+    def __len__(self) -> int:
+        return self.still + self.end - self.first
+
+    @property
+    def index(self) -> np.ndarray:
+        """The episode's frame that each of the clip's is."""
+        return np.concatenate([np.full(self.still, self.first), np.arange(self.first, self.end)])
+
+    @property
+    def actions(self) -> np.ndarray:
+        """float32 [frames, size]; nothing was held before a clip's first frame."""
+        actions = self.episode.actions[self.index].copy()
+        actions[: self.still + 1] = 0
+        return actions
+
+    @property
+    def poses(self) -> np.ndarray:
+        return self.episode.poses[self.index]
+
+    def frames(self, start: int, stop: int) -> np.ndarray:
+        """uint8 [stop - start, height, width, 3] of the clip's frames."""
+        index = self.index[start:stop]
+        held = self.episode.frames(int(index[0]), int(index[-1]) + 1)
+        return held[index - index[0]]
+
+
+@dataclass(frozen=True)
+class Track:
+    """Clips of one length as the network takes them: latents [B, T, ...], actions [B, T, size], poses [B, T, 3]."""
+
+    latents: Tensor
+    actions: Tensor
+    poses: Tensor
+
+
+def episodes(
+    subject: Subject, tours: dict[str, float], count: int, frames: int, gap: int = 0, split: str = "test"
+) -> list[Episode]:
+    """The first `count` held-out episodes of at least `frames` frames; recorded where they are missing."""
+    settings = subject.settings
+    kind = "-".join([*tours, *([str(gap)] if gap else [])])
+    folder = Path(settings.footage) / settings.flavour / split / f"{kind}-{frames}"
+    if len(find_episodes(folder)) < count:
+        log.info("recording %d episodes of %d frames into %s", count, frames, folder)
+        asked = {tour: 0.0 for tour in ("homes", "explore", "revisit")} | tours
+        record_all(
+            FootageConfig(
+                world=subject.world.name, out=str(folder), split=split, episodes=count, frames=frames,
+                flavour=settings.flavour, tours=asked, gap=gap, workers=settings.workers,
+            )  # fmt: skip
+        )
+    found = [open_episode(path) for path in find_episodes(folder)]
+    whole = [episode for episode in found if len(episode) >= frames][:count]
+    if len(whole) < count:
+        raise RecordingError(f"{folder} holds {len(whole)} episodes of {frames} frames, and {count} are needed")
+    return whole
+
+
+def load(subject: Subject, clips: Sequence[Clip]) -> Track:
+    """Encode clips of one length. The same frame of an episode is encoded once, however often a clip shows it."""
+    latents = []
+    for clip in clips:
+        real = Clip(clip.episode, clip.first, clip.end)
+        encoded = subject.encode_long(real.frames, len(real))
+        latents.append(torch.cat([encoded[:1].expand(clip.still, *encoded.shape[1:]), encoded]))
+    device = subject.model.device
+    actions = torch.from_numpy(np.stack([clip.actions for clip in clips])).to(device)
+    game = torch.from_numpy(np.stack([clip.poses for clip in clips]))
+    return Track(torch.stack(latents), actions, poses.from_game(game, subject.world.camera.pose_unit).to(device))
+
+
+def batches(clips: Sequence[Clip], size: int) -> list[list[Clip]]:
+    """Clips in groups of at most `size`, in order."""
+    return [list(clips[start : start + size]) for start in range(0, len(clips), size)]

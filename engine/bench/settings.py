@@ -1,0 +1,108 @@
+"""Settings of the benches: what to measure, on what, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BENCHES = ("codec", "next_frame", "revisit", "drift", "memory", "actions", "latency", "growth", "throughput", "replay")
+
+
+@dataclass(frozen=True)
+class CodecBench:
+    frames: int = 1000  # held-out frames
+    episodes: int = 20  # that they come from
+
+
+@dataclass(frozen=True)
+class NextFrameBench:
+    sequences: int = 16
+    frames: int = 32  # scored of each sequence
+    history: int = 64  # true frames before the first
+    steps: list[int] = field(default_factory=lambda: [1, 2, 4])  # denoise steps
+
+
+@dataclass(frozen=True)
+class RevisitBench:
+    gaps: list[int] = field(default_factory=lambda: [64])  # frames away: 16, 64, 256, 1024, 4096
+    sequences: int = 8  # per gap
+    frames: int = 32  # of own rollout after the return
+    full_up_to: int = 1024  # longest gap at which the full history is attended to as well
+    own_memory: bool = True  # also generate the time away
+    sheet: int = 4  # sequences shown in the contact sheet
+
+
+@dataclass(frozen=True)
+class DriftBench:
+    seconds: int = 60
+    sequences: int = 2
+    history: int = 64  # true frames before
+    sheet_every: int = 4  # seconds from one picture of the contact sheet to the next
+
+
+@dataclass(frozen=True)
+class MemoryBench:
+    blocks: int = 256
+
+
+@dataclass(frozen=True)
+class ActionsBench:
+    train_frames: int = 8000  # of real footage for the probe
+    train_steps: int = 1500
+    sequences: int = 8
+    frames: int = 32  # of own rollout each
+
+
+@dataclass(frozen=True)
+class LatencyBench:
+    frames: int = 500  # timed
+    history: int = 500  # frames before
+    steps: list[int] = field(default_factory=lambda: [1, 2, 4])  # denoise steps
+
+
+@dataclass(frozen=True)
+class GrowthBench:
+    lengths: list[int] = field(default_factory=lambda: [100, 1000, 10000])  # frames of history
+    frames: int = 64  # timed at each length
+
+
+@dataclass(frozen=True)
+class ThroughputBench:
+    batches: list[int] = field(default_factory=lambda: [1, 2, 4, 8])  # sessions at once
+    frames: int = 32  # timed of each session
+
+
+@dataclass(frozen=True)
+class ReplayBench:
+    frames: int = 64
+
+
+@dataclass(frozen=True)
+class BenchSettings:
+    """Settings of one run of `python -m engine.bench`."""
+
+    bench: str = ",".join(BENCHES)  # which benches, with commas between
+    checkpoint: str = "doom"  # a world's name or a checkpoint's folder
+    device: str = "auto"  # auto, cpu or cuda
+    seed: int = 0
+    denoise_steps: int = 0  # where a bench does not vary them; 0: the checkpoint's own
+    threads: int = 0  # of the CPU; 0: all
+    batch: int = 4  # sequences at once
+    flip: bool = True  # score FLIP as well, where flip-evaluator is installed
+    footage: Path = ROOT / "footage" / "bench"  # held-out footage; what is missing is recorded
+    flavour: str = "static"  # of the maps
+    workers: int = 0  # processes that record footage; 0: one per core
+    out: Path = ROOT / "docs" / "bench.json"
+    media: Path = ROOT / "docs" / "media"  # contact sheets
+    suffix: str = ""  # added to the names of tables and sheets, as "-gpu"
+    codec: CodecBench = field(default_factory=CodecBench)
+    next_frame: NextFrameBench = field(default_factory=NextFrameBench)
+    revisit: RevisitBench = field(default_factory=RevisitBench)
+    drift: DriftBench = field(default_factory=DriftBench)
+    memory: MemoryBench = field(default_factory=MemoryBench)
+    actions: ActionsBench = field(default_factory=ActionsBench)
+    latency: LatencyBench = field(default_factory=LatencyBench)
+    growth: GrowthBench = field(default_factory=GrowthBench)
+    throughput: ThroughputBench = field(default_factory=ThroughputBench)
+    replay: ReplayBench = field(default_factory=ReplayBench)

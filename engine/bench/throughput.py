@@ -1,0 +1,40 @@
+"""Throughput bench: how many worlds at once? Sessions stepping together, codec included."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.bench.clips import WALKS, Clip, episodes, load
+from engine.bench.report import Found, percentiles, table
+from engine.bench.subject import Subject
+
+EPISODE_FRAMES = 600
+HISTORY = 32
+WARM_UP = 3
+
+
+@torch.inference_mode()
+def measure(subject: Subject) -> Found:
+    """Frames a second of all sessions together, by how many there are."""
+    settings = subject.settings.throughput
+    clip = Clip(episodes(subject, WALKS, 1, EPISODE_FRAMES)[0], 0, HISTORY + 1)
+    track = load(subject, [clip])
+    rows, figures = [], {}
+    for batch in settings.batches:
+        rollout = subject.rollout(batch)
+        latents, actions, poses = (
+            x.expand(batch, *x.shape[1:]) for x in (track.latents, track.actions, track.poses)
+        )
+        rollout.start(latents[:, :HISTORY], actions[:, :HISTORY], poses[:, :HISTORY])
+        taken = []
+        for _ in range(settings.frames + WARM_UP):
+            begun = subject.now()
+            subject.decode(rollout.step(actions[:, HISTORY]))
+            taken.append((subject.now() - begun) * 1e3)
+        found = percentiles(taken[WARM_UP:])
+        found["fps"] = round(found["fps"] * batch, 2)
+        figures[str(batch)] = found
+        rows.append([str(batch), found["p50_ms"], found["p99_ms"], found["fps"]])
+    steps = subject.engine.denoise_steps
+    note = f"{settings.frames} steps each at {steps} denoise steps, every session's frame decoded."
+    return Found({"throughput": table(["sessions", "p50, ms", "p99, ms", "frames/s, all"], rows, note)}, figures)
