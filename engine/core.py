@@ -175,7 +175,7 @@ class Engine:
             raise SaveError(f"{path} was made with checkpoint {held}, not {self.checkpoint_hash[:12]}: load that one")
         moments, bank = saved_state.unpack(tensors, self.model.settings, self.model.device)
         seed, begun = meta.get("seed"), meta.get("begun")
-        if not _is_seed(seed) or not isinstance(begun, int) or not 1 <= begun <= moments[-1].num_frames:
+        if not _is_seed(seed) or type(begun) is not int or not 1 <= begun <= moments[-1].num_frames:
             raise SaveError(f"the saved session {path} is damaged: seed {seed!r}, {begun!r} frames of history")
         session = self._new_session(seed)
         frame = session.take_up(Snapshot(tuple(moments), bank, begun, seed, self.checkpoint_hash))
@@ -282,7 +282,7 @@ def _check_fit(world: worlds.World, manifest: checkpoint.Manifest) -> None:
 
 
 def _is_seed(seed: object) -> TypeGuard[int]:
-    return isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and 0 <= seed < 2**63
+    return isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and bool(0 <= seed < 2**63)
 
 
 def _seed(seed: object) -> int:

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def relative_errors(weights: str, folder: Path) -> dict[str, float]:
-    """Largest error of each tensor after a round trip, relative to its row's largest number; without rows, to itself."""
+    """Largest error of each tensor after a round trip, relative to its row's largest number, or to itself."""
     model = random_model()
     checkpoint.save(folder, model, "toy", {}, weights)
     loaded, _ = checkpoint.load(folder)

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,8 @@ def test_same_seed_and_actions_give_the_same_frames(toy_engine: Engine) -> None:
 
 def test_seed_start_action_and_history_all_reach_the_frame(toy_engine: Engine) -> None:
     def after(action: Action = WALK[0], **how) -> bytes:
-        toy_engine.reset(**({"start": 0, "seed": 0} | how))
+        given: dict[str, Any] = {"start": 0, "seed": 0} | how
+        toy_engine.reset(**given)
         toy_engine.step(action)
         return toy_engine.step(Action()).frame.tobytes()
 

@@ -72,7 +72,7 @@ def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = safetensors.torch.load(bytes(blob))
     except (SafetensorError, KeyError, ValueError, RuntimeError, OverflowError) as error:
         raise SaveError(f"the saved session {path} is damaged: {error}") from error
-    # The file's tensors lie where the header happened to end; clones lie where instructions for aligned memory may read.
+    # The file's tensors begin where the header happened to end; clones are aligned, as fast instructions need it.
     return {name: tensor.clone() for name, tensor in tensors.items()}, _meta(path, metadata)
 
 
