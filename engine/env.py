@@ -1,0 +1,185 @@
+"""The generated worlds as Gymnasium environments: import this, and `gymnasium.make("mag/Doom-v0")` knows them.
+
+Observation and action spaces are those of the real games (worlds/spaces.py), so a policy moves from one to the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import SyncVectorEnv
+
+from engine import world as worlds
+from engine.action import Action
+from engine.core import Engine
+from engine.errors import ConfigError, SessionError
+from worlds.spaces import action_space, observation_space
+
+Pose = tuple[float, float, float, float]
+Reward = Callable[[np.ndarray, Pose, dict[str, Any]], float]  # of frame, pose and info
+Ending = Callable[[np.ndarray, Pose, dict[str, Any]], bool]
+
+
+class Explore:
+    """A reward: `worth` for every cell of the ground that the camera enters for the first time in an episode.
+
+    cell: side of a cell, in the game's units. Where one is follows from the pose that the network believes.
+    """
+
+    def __init__(self, cell: float = 128.0, worth: float = 1.0) -> None:
+        if not cell > 0:
+            raise ConfigError(f"cell is a length above 0, not {cell!r}")
+        self.cell, self.worth = cell, worth
+        self.seen: set[tuple[int, int]] = set()
+
+    def reset(self, pose: Pose) -> None:
+        """Begin an episode: the cell at `pose` counts as seen."""
+        self.seen = {self._cell(pose)}
+
+    def __call__(self, frame: np.ndarray, pose: Pose, info: dict[str, Any]) -> float:
+        cell = self._cell(pose)
+        if cell in self.seen:
+            return 0.0
+        self.seen.add(cell)
+        return self.worth
+
+    def _cell(self, pose: Pose) -> tuple[int, int]:
+        return math.floor(pose[0] / self.cell), math.floor(pose[1] / self.cell)
+
+
+class GeneratedEnv(gymnasium.Env):
+    """A generated world. Observations: RGB uint8 [height, width, 3]; actions: an engine.Action, or {"keys", "mouse"}.
+
+    world: a world's name or a checkpoint's folder; or engine: one that is loaded, which the caller closes.
+    reward, ending: functions of (frame, pose, info), called once a step; without them rewards are 0 and nothing
+    ends. One with a method reset(pose) has it called when an episode begins. max_frames: steps after which an
+    episode is truncated. start: where episodes begin, as `Engine.reset` takes it. info: "pose", "frame_index",
+    "memory_entries", "memory_bytes" as in `Step.info`. device, denoise_steps, threads: as in `Engine.load`.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
+
+    def __init__(
+        self, world: str = "doom", *, engine: Engine | None = None, reward: Reward | None = None,
+        ending: Ending | None = None, max_frames: int | None = None, start: int | np.ndarray = 0, device: str = "auto",
+        denoise_steps: int | None = None, threads: int | None = None, render_mode: str | None = "rgb_array",
+    ) -> None:  # fmt: skip
+        if render_mode not in (None, "rgb_array"):
+            raise ConfigError(f"render_mode is rgb_array or None, not {render_mode!r}")
+        if max_frames is not None and (type(max_frames) is not int or max_frames < 1):
+            raise ConfigError(f"max_frames is a whole number from 1, not {max_frames!r}")
+        for name, function in (("reward", reward), ("ending", ending)):
+            if function is not None and not callable(function):
+                raise ConfigError(f"{name} is a function of (frame, pose, info), not {function!r}")
+        self._owns_engine = engine is None
+        self.engine = engine or Engine.load(world, device=device, denoise_steps=denoise_steps, threads=threads)
+        self.world = self.engine.world
+        self.metadata = {**self.metadata, "render_fps": self.world.rate}
+        self.action_space = action_space(self.engine.action_spec)
+        self.observation_space = observation_space(self.world)
+        self.render_mode, self.max_frames, self.start = render_mode, max_frames, start
+        self.reward, self.ending = reward, ending
+        self._frame: np.ndarray | None = None
+        self._num_steps = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin an episode, with options={"start": an index or an image} elsewhere than at the environment's start.
+
+        The same `seed`, start and actions give the same episode. Without a seed each episode has its own, drawn from
+        the environment's generator. Raises EngineError kinds.
+        """
+        super().reset(seed=seed)
+        options = options or {}
+        if odd := sorted(options.keys() - {"start"}):
+            raise ConfigError(f'reset knows the option "start", not {odd[0]!r}')
+        drawn = int(self.np_random.integers(2**31)) if seed is None else seed
+        self._frame = self.engine.reset(options.get("start", self.start), seed=drawn)
+        self._num_steps = 0
+        info = self.engine.info
+        for function in (self.reward, self.ending):
+            begin = getattr(function, "reset", None)
+            if begin is not None:
+                begin(info["pose"])
+        return self._frame, info
+
+    def step(self, action: Action | dict[str, Any]) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Generate the frame that follows `action`. Raises ActionError, or SessionError before `reset`."""
+        if not isinstance(action, Action):
+            action = self.engine.action_spec.from_space(action)
+        step = self.engine.step(action)
+        self._frame, info = step.frame, step.info
+        self._num_steps += 1
+        reward = 0.0 if self.reward is None else float(self.reward(step.frame, info["pose"], info))
+        ended = self.ending is not None and bool(self.ending(step.frame, info["pose"], info))
+        truncated = self.max_frames is not None and self._num_steps >= self.max_frames
+        return step.frame, reward, ended, truncated, info
+
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        """The present frame; None for an environment made with render_mode None."""
+        if self.render_mode is None:
+            return None
+        if self._frame is None:
+            raise SessionError("render comes after reset")
+        return self._frame
+
+    def close(self) -> None:
+        """Close the engine, unless it was given."""
+        if self._owns_engine:
+            self.engine.close()
+
+
+class GeneratedVectorEnv(SyncVectorEnv):
+    """`num_envs` sessions of one generated world on one network in memory, as a Gymnasium vector environment.
+
+    Sessions are stepped in turn, not as one batch: a product over a batch rounds differently from the same product
+    alone, and here every session equals, to the bit, a `GeneratedEnv` of the same seed and actions. settings: those
+    of `GeneratedEnv`; `make_reward` and `make_ending` are called once for each session, for functions that remember.
+    """
+
+    def __init__(
+        self, num_envs: int = 1, world: str = "doom", *, engine: Engine | None = None, device: str = "auto",
+        denoise_steps: int | None = None, threads: int | None = None, make_reward: Callable[[], Reward] | None = None,
+        make_ending: Callable[[], Ending] | None = None, **settings: Any,
+    ) -> None:  # fmt: skip
+        if type(num_envs) is not int or num_envs < 1:
+            raise ConfigError(f"num_envs is a whole number from 1, not {num_envs!r}")
+        self._shared = engine or Engine.load(world, device=device, denoise_steps=denoise_steps, threads=threads)
+        self._owns_engine = engine is None
+
+        def make() -> GeneratedEnv:
+            own = dict(settings)
+            if make_reward is not None:
+                own["reward"] = make_reward()
+            if make_ending is not None:
+                own["ending"] = make_ending()
+            return GeneratedEnv(engine=self._shared.share(), **own)
+
+        super().__init__([make] * num_envs)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the engine, unless it was given."""
+        super().close_extras(**kwargs)
+        for env in self.envs:
+            env.unwrapped.engine.close()  # pyright: ignore[reportAttributeAccessIssue]
+        if self._owns_engine:
+            self._shared.close()
+
+
+def register_worlds() -> None:
+    """Give every world a name that `gymnasium.make` and `make_vec` know: mag/Doom-v0 for doom."""
+    for name in worlds.names():
+        gymnasium.register(
+            id=f"mag/{name.capitalize()}-v0",
+            entry_point="engine.env:GeneratedEnv",
+            vector_entry_point="engine.env:GeneratedVectorEnv",
+            kwargs={"world": name},
+        )
+
+
+register_worlds()
