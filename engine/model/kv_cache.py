@@ -63,6 +63,12 @@ class KVCache:
                 buffers[layer] = torch.cat([old[:, :, :held], empty, old[:, :, held:]], dim=2)
         self.slots = slots
 
+    def clear_memory(self) -> None:
+        """Empty every memory slot."""
+        for layer in self.readers:
+            self.keys[layer][:, :, : self.slots * self.tokens] = 0
+            self.values[layer][:, :, : self.slots * self.tokens] = 0
+
     def _write(self, layer: int, frame: int, kv: Tensor) -> None:
         span = slice(frame * self.tokens, frame * self.tokens + kv.shape[3])
         self.keys[layer][:, :, span] = kv[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -12,8 +13,11 @@ from engine.model.memory import quantise, restore
 from engine.model.settings import ModelSettings
 
 CELL = 2.0  # side of an index cell, in pose units
+REACH = 2  # cells around the camera's own that a choice looks into
+SECTORS = 8  # directions of view that the index tells apart
+NEWEST = 16  # newest entries that every choice looks at
 GROWTH = 256  # entries by which the buffers grow
-CANDIDATES = 512  # entries that one choice looks at, at most
+CANDIDATES = 600  # entries that one choice looks at, at most, beside the newest
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
 
@@ -88,7 +92,7 @@ class MemoryBank:
         self.tokens = torch.zeros(0, settings.frame_tokens, settings.memory_dim, dtype=torch.int8, device=device)
         self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
         self.poses = torch.zeros(0, 3, device=device)
-        self.cells: dict[tuple[int, int], list[int]] = {}
+        self.cells: dict[tuple[int, int, int], list[int]] = {}
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
     @property
@@ -140,20 +144,21 @@ class MemoryBank:
         return torch.cat([sink, chosen[chosen != 0]])[:count]
 
     def _candidates(self, now: Tensor) -> Tensor:
-        """At most CANDIDATES entries: all while they are few, else the newest of the cells around the camera."""
+        """At most CANDIDATES entries: all while they are few, else the newest of each cell and direction around it."""
         if self.num_entries <= CANDIDATES:
             return torch.arange(self.num_entries, device=self.device)
-        x, y = self._cell(now[-1])
+        x, y, _ = self._cell(now[-1])
         found: list[int] = []
-        share = CANDIDATES // 25
-        for dx in range(-2, 3):
-            for dy in range(-2, 3):
-                found += self.cells.get((x + dx, y + dy), [])[-share:]
-        recent = range(max(0, self.num_entries - share), self.num_entries)
+        share = CANDIDATES // ((2 * REACH + 1) ** 2 * SECTORS)
+        for dx, dy, sector in itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)):
+            found += self.cells.get((x + dx, y + dy, sector), [])[-share:]
+        recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
         return torch.tensor(sorted({*found, *recent}), dtype=torch.long, device=self.device)
 
-    def _cell(self, pose: Tensor | Sequence[float]) -> tuple[int, int]:
-        return math.floor(float(pose[0]) / CELL), math.floor(float(pose[1]) / CELL)
+    def _cell(self, pose: Tensor | Sequence[float]) -> tuple[int, int, int]:
+        """Where a camera stands and which way it looks, coarsely."""
+        x, y, heading = (float(value) for value in pose)
+        return math.floor(x / CELL), math.floor(y / CELL), math.floor(heading / (2 * math.pi) * SECTORS) % SECTORS
 
     def _grow(self) -> None:
         """Move the entries to buffers of the bank's own, with room for more."""

@@ -105,6 +105,12 @@ class Rollout:
         if self.num_frames % self.model.settings.block_frames == 0:
             self._memorise()
 
+    def use_memory(self, memory: str) -> None:
+        """Change what the memory slots hold ("blocks" or "none") from the next frame on; the banks go on filling."""
+        self.memory = memory
+        self.slots = [[-1] * self.model.settings.memory_entries for _ in range(self.batch)]
+        self.cache.clear_memory()
+
     @torch.no_grad()
     def locate(self, latent: Tensor, action: Tensor) -> Tensor:
         """Pose [B, 3] from which a true frame, latent [B, ...] that followed `action` [B, size], was seen."""

@@ -1,0 +1,71 @@
+"""The bank keeps entries almost exactly, looks at a bounded few, and finds the places it has seen."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from engine.model.memory_bank import CANDIDATES, NEWEST, MemoryBank, choose
+from engine.model.rollout import Rollout
+from engine.model.settings import CodecSettings, ModelSettings
+from tests.conftest import TOY, random_model
+
+SETTINGS = ModelSettings(height=64, width=96, codec=CodecSettings(), dim=64, registers=2, memory_dim=32)
+
+
+def bank_of(poses: torch.Tensor) -> MemoryBank:
+    bank = MemoryBank(SETTINGS, torch.device("cpu"))
+    random = torch.Generator().manual_seed(0)
+    for pose in poses:
+        bank.append(torch.randn(SETTINGS.frame_tokens, SETTINGS.memory_dim, generator=random), pose)
+    return bank
+
+
+def test_entries_come_back_almost_exactly() -> None:
+    bank = MemoryBank(SETTINGS, torch.device("cpu"))
+    entries = torch.randn(300, SETTINGS.frame_tokens, SETTINGS.memory_dim)
+    for entry in entries:
+        bank.append(entry, torch.zeros(3))
+    read = bank.read(torch.arange(300), torch.float32)
+    assert bank.num_entries == 300
+    assert (read - entries).abs().max() < entries.abs().max() / 127
+    assert bank.num_bytes == 300 * (SETTINGS.frame_tokens * (SETTINGS.memory_dim + 2) + 12)
+
+
+def test_the_view_that_saw_the_place_is_chosen_first() -> None:
+    headings = torch.arange(8) * math.pi / 4
+    poses = torch.stack([torch.zeros(8), torch.zeros(8), headings], dim=-1)
+    now = torch.tensor([[[0.1, 0.0, math.pi / 2 + 0.05]]])
+    picked, filled = choose(poses.unsqueeze(0), torch.ones(1, 8, dtype=torch.bool), now, 3, 90.0)
+    assert picked[0, 0] == 2
+    assert {int(i) for i in picked[0]} == {1, 2, 3}
+    assert filled.all()
+
+
+def test_choice_is_bounded_and_finds_an_old_place() -> None:
+    count = 3000
+    away = torch.stack([torch.linspace(3, 400, count), torch.zeros(count), torch.zeros(count)], dim=-1)
+    bank = bank_of(torch.cat([torch.zeros(1, 3), torch.tensor([[-4.0, -4.0, 2.0]]), away]))
+    assert len(bank._candidates(away[-1:])) <= CANDIDATES + NEWEST
+    back = bank.select(torch.tensor([[-4.0, -4.0, 2.0]]), 6)
+    assert back[0] == 0 and 1 in back.tolist()
+
+
+def test_memory_goes_off_and_on_again() -> None:
+    def play(switch: list[str]) -> list[torch.Tensor]:
+        rollout = Rollout(random_model(), 1, [1.0, 0.0], [5])
+        latents = torch.randn(1, 12, *TOY.latent_shape, generator=torch.Generator().manual_seed(1))
+        rollout.start(latents, torch.zeros(1, 12, 3), torch.zeros(1, 12, 3))
+        made = []
+        for memory in switch:
+            if memory != rollout.memory:
+                rollout.use_memory(memory)
+            made.append(rollout.step(torch.zeros(1, 3)))
+            rollout.observe(latents[:, 0], torch.zeros(1, 3), torch.zeros(1, 3))
+        return made
+
+    on, off, again = play(["blocks"] * 3), play(["none"] * 3), play(["blocks", "none", "blocks"])
+    assert torch.equal(on[0], again[0])
+    assert not torch.equal(on[1], again[1]) and not torch.equal(on[1], off[1])
+    torch.testing.assert_close(on[2][0, 0, 0], again[2][0, 0, 0], rtol=1, atol=10)
