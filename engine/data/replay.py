@@ -1,0 +1,109 @@
+"""Replay: execute a recording's actions again, and say whether every frame is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from engine.action import Action
+from engine.data.recording import Recording, digest, open_recording
+from engine.errors import RecordingError
+from engine.world import World
+
+SESSION = "session.save"  # in a recording's folder: the session that it began in, where that was not a start
+
+
+class Player(Protocol):
+    """What a replay needs of an engine."""
+
+    world: World
+    device: str
+    denoise_steps: int
+    checkpoint_hash: str
+
+    def reset(self, start: Any = 0, history: Any = None, seed: int | None = None) -> np.ndarray: ...
+
+    def restore(self, path: Path | str) -> np.ndarray: ...
+
+    def step(self, action: Action) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of it; as text, one sentence."""
+
+    num_frames: int  # of the recording
+    num_same: int  # equal in every pixel
+    first_difference: int | None  # number of the first frame that is not
+    circumstances: tuple[str, ...]  # what differs from the recording's: checkpoint, device, denoise steps
+
+    @property
+    def same(self) -> bool:
+        """Whether every frame is the same, under the same circumstances."""
+        return self.first_difference is None and not self.circumstances
+
+    def __str__(self) -> str:
+        if self.first_difference is None:
+            found = f"all {self.num_frames} frames are the same"
+        else:
+            found = f"{self.num_same} of {self.num_frames} frames are the same, frame {self.first_difference} is not"
+        if not self.circumstances:
+            return found
+        return f"not the same replay: {'; '.join(self.circumstances)}; {found}"
+
+
+def replay(
+    recording: Recording | Path | str, engine: Player, watch: Callable[[int, np.ndarray], None] | None = None
+) -> Replay:
+    """Execute a recording again in `engine`, whose session it replaces, comparing the digests of all frames.
+
+    watch: called with the number of every frame and the frame, uint8 [height, width, 3]. Raises RecordingError for a
+    recording of another world, or one that began in the middle of a session which it does not hold.
+    """
+    tape = recording if isinstance(recording, Recording) else open_recording(recording)
+    _check_world(tape, engine.world)
+    circumstances = tuple(_circumstances(tape.meta, engine))
+    actions = [engine.world.action_spec.decode(row) for row in tape.actions[1:]]
+    frame = _begin(tape, engine)
+    num_same, first_difference = 0, None
+    for index, recorded in enumerate(tape.digests):
+        if index:
+            frame = engine.step(actions[index - 1]).frame
+        if watch is not None:
+            watch(index, frame)
+        if digest(frame) == recorded:
+            num_same += 1
+        elif first_difference is None:
+            first_difference = index
+    return Replay(len(tape), num_same, first_difference, circumstances)
+
+
+def _begin(tape: Recording, engine: Player) -> np.ndarray:
+    if (tape.path / SESSION).exists():
+        return engine.restore(tape.path / SESSION)
+    number = tape.meta.get("first_frame", 0)
+    if number != 0:
+        raise RecordingError(f"{tape.path} begins at frame {number!r} of its session, and does not hold that session")
+    return engine.reset(tape.meta.get("start"), seed=tape.meta.get("seed"))
+
+
+def _check_world(tape: Recording, world: World) -> None:
+    meta, spec = tape.meta, world.action_spec
+    if meta.get("world") != world.name:
+        raise RecordingError(f"{tape.path} is a recording of world {meta.get('world')!r}, not of {world.name!r}")
+    recorded = meta["keys"], meta["mouse_limits"], (meta["height"], meta["width"])
+    if recorded != (list(spec.keys), list(spec.mouse_limits), world.frame_shape[:2]):
+        raise RecordingError(f"{tape.path} was recorded when world {world.name!r} had other actions or frames")
+
+
+def _circumstances(meta: dict[str, Any], engine: Player) -> list[str]:
+    now = {
+        "checkpoint": (str(meta.get("checkpoint_hash"))[:12], engine.checkpoint_hash[:12]),
+        "device": (meta.get("device", engine.device), engine.device),
+        "denoise steps": (meta.get("denoise_steps", engine.denoise_steps), engine.denoise_steps),
+    }
+    return [f"{name} was {then}, is {here}" for name, (then, here) in now.items() if then != here]
