@@ -1,0 +1,86 @@
+"""Every example runs, at toy size, and does what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine.env  # noqa: F401  # before the toy is all there is
+from engine import Action, Engine
+from engine.data.recording import open_recording
+from tests.toy import play
+
+EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"examples_{name}", EXAMPLES / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_example_has_a_test() -> None:
+    tested = Path(__file__).read_text()
+    for path in EXAMPLES.glob("*.py"):
+        assert f'example("{path.stem}")' in tested, f"{path.name} is not run"
+
+
+def test_the_tour(toy: Path, tmp_path: Path) -> None:
+    frames = example("tour").tour("toy", 20, str(tmp_path / "sheet.png"))
+    assert frames.shape == (21, 64, 96, 3)
+    import imageio.v3 as imageio
+
+    sheet = imageio.imread(tmp_path / "sheet.png")
+    assert sheet.shape == (64, 5 * 96, 3)
+    np.testing.assert_array_equal(sheet[:, 96:192], frames[8])
+
+
+def test_the_agent(toy: Path) -> None:
+    agent = example("agent")
+    total = agent.play("toy", 8)
+    assert total >= 0 and agent.play("toy", 8) == total
+    code = [line for line in (EXAMPLES / "agent.py").read_text().split("def play")[1].splitlines() if line.strip()]
+    assert len(code) <= 24
+
+
+def test_record_and_look(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = example("record").main("toy", str(tmp_path / "tape"), 10)
+    assert found == "all 11 frames are the same"
+    assert len(open_recording(tmp_path / "tape")) == 11
+    assert "forward was held in" in capsys.readouterr().out
+
+
+def test_batch_rollouts(toy: Path) -> None:
+    totals = example("rollouts").rollouts("toy", 3, 5)
+    assert totals.shape == (3,) and (totals >= 0).all()
+
+
+class ToyGame:
+    """The toy's real game: an episode that takes any action."""
+
+    def __init__(self) -> None:
+        self.frames, _, self.poses = play(0, 40)
+
+    def reset(self, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+        self.index = 0
+        return self.frames[0], {"pose": tuple(self.poses[0])}
+
+    def step(self, action: Action) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.index += 1
+        return self.frames[self.index], 0.0, False, False, {"pose": tuple(self.poses[self.index])}
+
+
+def test_side_by_side(toy_engine: Engine) -> None:
+    module = example("side_by_side")
+    pairs, apart = module.compare(ToyGame(), toy_engine, module.wander, 5)
+    assert pairs.shape == (5, 64, 192, 3) and apart.shape == (5,)
+    np.testing.assert_array_equal(pairs[:, :, :96], play(0, 40)[0][12:17])
+    assert np.isfinite(apart).all()
+    assert module.wander(np.zeros((64, 96, 3), np.uint8)) == Action(("forward",), (0.0, 0.0))
