@@ -31,4 +31,4 @@ def play(world: str = "doom", steps: int = 200) -> float:
 
 
 if __name__ == "__main__":
-    print(f"{play(sys.argv[1] if len(sys.argv) > 1 else "doom"):g} new places")
+    print(play(sys.argv[1] if len(sys.argv) > 1 else "doom"), "new places")
