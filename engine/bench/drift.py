@@ -50,7 +50,7 @@ def measure(subject: Subject) -> Found:
     rows += [[f"Frechet distance to real, {when}", *figures["frechet"][when], None] for when in figures["frechet"]]
     note = (
         f"{len(clips)} rollouts of {settings.seconds} s on maps never trained on. Slopes are per minute, on the scale "
-        "0 to 255, mean over rollouts; the spread is between real episodes. Frechet distance: of the codec's cells, own "
+        "0 to 255, mean over rollouts; the spread is between real episodes. Frechet distance, of codec cells: own "
         "frames against the same real footage, and real footage against that of the other episodes."
     )
     columns = ["figure", "generated", "real footage", "spread of real"]

@@ -24,6 +24,7 @@ from engine.bench.subject import Subject
 from engine.errors import EngineError
 
 CEILING = 60.0  # dB: what equal frames score, so that a mean stays finite
+LONGEST = 80  # characters of a fact in the summary
 COLUMNS = ("PSNR, dB", "SSIM", "FLIP")
 
 
@@ -156,7 +157,7 @@ def _meta(runs: dict[str, dict[str, Any]]) -> dict[str, str]:
     for key in ("hardware", "software", "precision", "checkpoint", "commit", "date"):
         said: dict[str, list[str]] = {}
         for name, run in runs.items():
-            said.setdefault(str(run.get(key, "")), []).append(name)
+            said.setdefault(str(run.get(key, ""))[:LONGEST], []).append(name)
         alone = len(said) == 1
         meta[key] = "; ".join(value if alone else f"{value} ({', '.join(names)})" for value, names in said.items())
     return meta

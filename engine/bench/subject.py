@@ -60,7 +60,7 @@ class Subject:
         return time.perf_counter()
 
     def _encode(self, frames: np.ndarray) -> Tensor:
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.model.device)
+        pixels = torch.from_numpy(np.array(frames)).to(self.model.device)
         return self.model.codec.encode(to_unit(pixels).to(self.model.dtype))
 
 
