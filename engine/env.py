@@ -6,7 +6,7 @@ Observation and action spaces are those of the real games (worlds/spaces.py), so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
@@ -16,7 +16,7 @@ from gymnasium.vector import SyncVectorEnv
 from engine import world as worlds
 from engine.action import Action
 from engine.core import Engine
-from engine.errors import ConfigError, SessionError
+from engine.errors import ActionError, ConfigError, SessionError
 from worlds.spaces import action_space, observation_space
 
 Pose = tuple[float, float, float, float]
@@ -55,6 +55,7 @@ class GeneratedEnv(gymnasium.Env):
     """A generated world. Observations: RGB uint8 [height, width, 3]; actions: an engine.Action, or {"keys", "mouse"}.
 
     world: a world's name or a checkpoint's folder; or engine: one that is loaded, which the caller closes.
+    actions: a list of them makes the action space Discrete, for learners that know no dictionaries.
     reward, ending: functions of (frame, pose, info), called once a step; without them rewards are 0 and nothing
     ends. One with a method reset(pose) has it called when an episode begins. max_frames: steps after which an
     episode is truncated. start: where episodes begin, as `Engine.reset` takes it. info: "pose", "frame_index",
@@ -64,9 +65,10 @@ class GeneratedEnv(gymnasium.Env):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
 
     def __init__(
-        self, world: str = "doom", *, engine: Engine | None = None, reward: Reward | None = None,
-        ending: Ending | None = None, max_frames: int | None = None, start: int | np.ndarray = 0, device: str = "auto",
-        denoise_steps: int | None = None, threads: int | None = None, render_mode: str | None = "rgb_array",
+        self, world: str = "doom", *, engine: Engine | None = None, actions: Sequence[Action] | None = None,
+        reward: Reward | None = None, ending: Ending | None = None, max_frames: int | None = None,
+        start: int | np.ndarray = 0, device: str = "auto", denoise_steps: int | None = None, threads: int | None = None,
+        render_mode: str | None = "rgb_array",
     ) -> None:  # fmt: skip
         if render_mode not in (None, "rgb_array"):
             raise ConfigError(f"render_mode is rgb_array or None, not {render_mode!r}")
@@ -79,7 +81,8 @@ class GeneratedEnv(gymnasium.Env):
         self.engine = engine or Engine.load(world, device=device, denoise_steps=denoise_steps, threads=threads)
         self.world = self.engine.world
         self.metadata = {**self.metadata, "render_fps": self.world.rate}
-        self.action_space = action_space(self.engine.action_spec)
+        self.actions = None if actions is None else [self._checked(action) for action in actions]
+        self.action_space = action_space(self.engine.action_spec) if actions is None else _listed(actions)
         self.observation_space = observation_space(self.world)
         self.render_mode, self.max_frames, self.start = render_mode, max_frames, start
         self.reward, self.ending = reward, ending
@@ -108,17 +111,28 @@ class GeneratedEnv(gymnasium.Env):
                 begin(info["pose"])
         return self._frame, info
 
-    def step(self, action: Action | dict[str, Any]) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Action | dict[str, Any] | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Generate the frame that follows `action`. Raises ActionError, or SessionError before `reset`."""
-        if not isinstance(action, Action):
-            action = self.engine.action_spec.from_space(action)
-        step = self.engine.step(action)
+        step = self.engine.step(self._taken(action))
         self._frame, info = step.frame, step.info
         self._num_steps += 1
         reward = 0.0 if self.reward is None else float(self.reward(step.frame, info["pose"], info))
         ended = self.ending is not None and bool(self.ending(step.frame, info["pose"], info))
         truncated = self.max_frames is not None and self._num_steps >= self.max_frames
         return step.frame, reward, ended, truncated, info
+
+    def _taken(self, action: Action | dict[str, Any] | int) -> Action:
+        if isinstance(action, Action):
+            return action
+        if self.actions is None or isinstance(action, dict):
+            return self.engine.action_spec.from_space(action)  # type: ignore[arg-type]
+        if not self.action_space.contains(action):
+            raise ActionError(f"an action is a number from 0 to {len(self.actions) - 1} here, not {action!r}")
+        return self.actions[int(action)]
+
+    def _checked(self, action: Action) -> Action:
+        self.engine.action_spec.validate(action)
+        return action
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """The present frame; None for an environment made with render_mode None."""
@@ -132,6 +146,12 @@ class GeneratedEnv(gymnasium.Env):
         """Close the engine, unless it was given."""
         if self._owns_engine:
             self.engine.close()
+
+
+def _listed(actions: Sequence[Action]) -> gymnasium.spaces.Discrete:
+    if not actions:
+        raise ConfigError("actions is a list of at least one engine.Action")
+    return gymnasium.spaces.Discrete(len(actions))
 
 
 class GeneratedVectorEnv(SyncVectorEnv):

@@ -118,6 +118,22 @@ def test_exploring_pays_once_for_each_cell(toy_engine: Engine) -> None:
         Explore(cell=0)
 
 
+def test_a_list_of_actions_makes_the_space_discrete(toy_engine: Engine) -> None:
+    env = GeneratedEnv(engine=toy_engine, actions=WALK)
+    assert env.action_space == gymnasium.spaces.Discrete(4)
+    env.reset(seed=1)
+    numbered = [env.step(np.int64(index))[0] for index in (0, 2, 3)]  # type: ignore[arg-type]
+    env.reset(seed=1)
+    assert_equal_frames(numbered, [env.step(WALK[index])[0] for index in (0, 2, 3)])
+    for action in (4, -1, 0.5, None, "forward"):
+        with pytest.raises(ActionError, match="0 to 3"):
+            env.step(action)  # type: ignore[arg-type]
+    with pytest.raises(ActionError, match="jump"):
+        GeneratedEnv(engine=toy_engine, actions=[Action(("jump",))])
+    with pytest.raises(ConfigError, match="at least one"):
+        GeneratedEnv(engine=toy_engine, actions=[])
+
+
 def test_wrong_uses_say_so(env: GeneratedEnv, toy_engine: Engine) -> None:
     with pytest.raises(SessionError, match="reset"):
         env.step(SAMPLE)

@@ -62,6 +62,16 @@ def test_batch_rollouts(toy: Path) -> None:
     assert totals.shape == (3,) and (totals >= 0).all()
 
 
+def test_ppo(toy: Path) -> None:
+    pytest.importorskip("stable_baselines3")
+    module = example("ppo")
+    walk = [Action(("forward",)), Action((), (20.0, 0.0)), Action(("light",))]
+    model = module.train("toy", walk, steps=64, n_steps=32, batch_size=32)
+    assert model.num_timesteps == 64
+    action, _ = model.predict(play(0, 1)[0][0])
+    assert 0 <= int(action) < 3
+
+
 class ToyGame:
     """The toy's real game: an episode that takes any action."""
 
