@@ -3,8 +3,9 @@
 A folder of plain files:
     recording.json  format, world and its action layout, rate, frame size, seed, start, checkpoint hash; written first
     video.mp4       one frame of video per frame played: H.264 in 4:4:4, in fragments of a quarter of a second
-    actions.jsonl   one line per frame: the encoded action before it (zeros for the first), time_ms since the first
-                    frame, latency_ms of the step, the believed pose or null, a digest of the exact frame
+    actions.jsonl   one line per frame: the encoded action before it (zeros for the first), time_ms since the first,
+                    latency_ms of the step, the believed pose or null, a digest of the exact frame
+    begin.save      the session at the first frame, for replays, where that is not the beginning of a start scene
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from engine.errors import FrameError, RecordingError
 from engine.world import World
 
 FORMAT = 1
+BEGINNING = "begin.save"
 QUEUE_SECONDS = 10  # how long the disk may stand still before the recording gives up
 # A fragment can be read once it is written whole, so a kill loses at most a quarter of a second. 4:4:4 because chroma
 # at half resolution costs 4 dB on a game's flat colours; a single encoder thread because the generator needs the rest.
@@ -114,7 +116,7 @@ class Recorder:
         self,
         frame: np.ndarray,
         action: np.ndarray | None = None,
-        latency_ms: float = 0.0,
+        latency_ms: float = 0,
         pose: Sequence[float] | None = None,
     ) -> None:
         """Queue one frame, uint8 [height, width, 3], and the encoded action [size] held before it (None: zeros).

@@ -16,6 +16,7 @@ from engine.action import Action
 from engine.data.recording import new_folder
 from engine.errors import ConfigError, EngineError
 from engine.play import script
+from engine.play.saves import Saves, data_folder
 from engine.world import World
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ Play a world that a neural network draws.
 world is a world's name or a checkpoint's folder, start the number of a start scene. denoise_steps (null: the
 checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU. scale is the window's size
 in frame sizes (null: fits the screen), sensitivity degrees per pixel of mouse motion. script plays a file's actions in
-place of the keys, record keeps what is played in a folder, frames is how many a headless run plays. verbose prints
-where an error arose. docs/playing.md says more."""
+place of the keys, record keeps what is played in a folder, frames is how many a headless run plays. saves and
+screenshots are folders (null: in the user's data folder), slot is the save that F5 and F9 mean. verbose prints where
+an error arose. docs/playing.md says more."""
 
 Load = Callable[..., "Engine"]
 logger = logging.getLogger(__name__)
@@ -55,6 +57,9 @@ class Settings:
     sensitivity: float = 0.12
     script: str | None = None
     record: str | None = None
+    saves: str | None = None
+    slot: str = "quick"
+    screenshots: str | None = None
     headless: bool = False
     frames: int = 100
     verbose: bool = False
@@ -99,11 +104,14 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
     world = worlds.load(settings.world) if settings.world in worlds.names() else None
     title = world.title if world else Path(settings.world).name
     frame_size = (world.frame.width, world.frame.height) if world else (320, 192)
+    saves = Saves(Path(settings.saves) if settings.saves else data_folder() / "saves", settings.slot)
     window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.smooth)
     game = Game(
         window,
         _loader(settings, load),
         title=title,
+        saves=saves,
+        screenshots=Path(settings.screenshots) if settings.screenshots else data_folder() / "screenshots",
         start=settings.start,
         sensitivity=settings.sensitivity,
         record=Path(settings.record) if settings.record else None,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pygame
 
 from engine.action import Action
+from engine.errors import RecordingError
+from engine.play import screenshot
 from engine.play.hud import WINDOW_KEYS, Hud, HudState
 from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
+from engine.play.saves import Saves
 from engine.play.window import Window
 from engine.play.worker import Worker
 from engine.world import World
@@ -36,6 +39,8 @@ class Game:
         load: Callable[[], Engine],
         *,
         title: str,
+        saves: Saves,
+        screenshots: Path,
         start: int = 0,
         sensitivity: float = 0.12,
         record: Path | None = None,
@@ -46,7 +51,8 @@ class Game:
 
         `script`: makes the actions to play in place of the keys.
         """
-        self.window, self.worker = window, Worker(load, start)
+        self.window, self.worker = window, Worker(load, start, saves)
+        self._saves, self._screenshots = saves, screenshots
         self._sensitivity, self._record, self._script = sensitivity, record, script
         self._show_figures, self._show_keys = hud, False
         self._loading = LoadingScreen(title)
@@ -58,9 +64,15 @@ class Game:
         self._keys: dict[int, Callable[[], None]] = {
             pygame.K_ESCAPE: self._escape,
             pygame.K_r: self._toggle_recording,
-            pygame.K_n: self._next_start,
+            pygame.K_n: lambda: self.worker.post(self.worker.next_start),
             pygame.K_p: self._toggle_pause,
             pygame.K_f: window.toggle_fullscreen,
+            pygame.K_F5: lambda: self._post(self.worker.save, saves.quick),
+            pygame.K_F9: lambda: self._post(self.worker.load, saves.quick),
+            pygame.K_b: lambda: self._post(self.worker.save, saves.new_branch),
+            pygame.K_g: lambda: self._post(self.worker.load, saves.last_branch),
+            pygame.K_BACKSPACE: lambda: self.worker.post(self.worker.begin_rewind),
+            pygame.K_F12: self._take_screenshot,
             pygame.K_F1: self._toggle_keys,
             pygame.K_F2: self._toggle_figures,
         }
@@ -108,11 +120,16 @@ class Game:
             if self._keymap or event.key == pygame.K_ESCAPE:
                 self._keys[event.key]()
                 self._redraw_at = float("-inf")
+        elif event.type == pygame.KEYUP and event.key == pygame.K_BACKSPACE and self._keymap:
+            self.worker.post(self.worker.end_rewind)
         elif event.type == pygame.MOUSEBUTTONDOWN and self._wants_mouse and not self.window.has_mouse:
             self.window.take_mouse(True)
             self._redraw_at = float("-inf")
         elif event.type in REDRAWN_AFTER:
             self._redraw_at = float("-inf")
+        elif event.type == pygame.WINDOWFOCUSLOST and self._keymap:
+            self.worker.post(self.worker.end_rewind)  # the key's release will go to another window
+            self._keymap.handle(event)
         elif self._keymap and (event.type != pygame.MOUSEMOTION or self.window.has_mouse):
             self._keymap.handle(event)
 
@@ -149,9 +166,20 @@ class Game:
         root = self._record
         self.worker.post(lambda: self.worker.toggle_recording(root))
 
-    def _next_start(self) -> None:
-        root = self._record or RECORDINGS  # a new recording begins only where one is in progress, and that set it
-        self.worker.post(lambda: self.worker.next_start(root))
+    def _post(self, command: Callable[[Any], None], slot: Callable[[str], Path | None]) -> None:
+        """Have the worker do something with the file of a slot, which is looked for then, not here."""
+        assert self.worker.engine
+        world = self.worker.engine.world.name
+        self.worker.post(lambda: command(slot(world)))
+
+    def _take_screenshot(self) -> None:
+        assert self.worker.engine and self.worker.view
+        try:
+            path = screenshot.write(self.worker.view.frame, self._screenshots, self.worker.engine.world.name)
+        except RecordingError as error:
+            self.worker.say(str(error))
+        else:
+            self.worker.say(f"picture in {path}")
 
     def _toggle_pause(self) -> None:
         if self._keymap and self.worker.paused:

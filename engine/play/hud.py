@@ -8,21 +8,33 @@ from functools import lru_cache
 import pygame
 
 from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_height
-from engine.play.worker import Note, View
+from engine.play.view import Note, View
 from engine.world import World
 
 NOTE_S = 4.0
 FIGURES_EVERY_S = 0.25  # figures that change with each frame cannot be read
 WINDOW_KEYS = (
     ("r", "record on, off"),
+    ("f5", "save"),
+    ("f9", "load what was saved"),
+    ("b", "keep this moment"),
+    ("g", "go back to the moment kept last"),
+    ("backspace", "hold: rewind"),
     ("n", "next start scene"),
     ("p", "pause"),
     ("f", "fullscreen"),
+    ("f12", "screenshot"),
     ("f1", "these keys"),
     ("f2", "figures on, off"),
     ("escape", "free the mouse; again: quit"),
 )
-SHORT = {"escape": "Esc", "mouse1": "left button", "mouse2": "middle button", "mouse3": "right button"}
+SHORT = {
+    "escape": "Esc",
+    "backspace": "Backspace",
+    "mouse1": "left button",
+    "mouse2": "middle button",
+    "mouse3": "right button",
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.action import Action
-from engine.data.recording import Recorder, new_folder
+from engine.data.recording import BEGINNING, Recorder, new_folder
+from engine.errors import RecordingError, SaveError
 
 if TYPE_CHECKING:
     from engine.core import Engine, Step
@@ -20,19 +21,26 @@ class Tape:
     def __init__(self, engine: Engine):
         self._engine = engine
         self._recorder: Recorder | None = None
+        self._root: Path | None = None
 
     @property
     def path(self) -> Path | None:
         """The folder being written, None while nothing is recorded."""
         return self._recorder.path if self._recorder else None
 
+    @property
+    def root(self) -> Path | None:
+        """The folder that recordings go to, None while nothing is recorded."""
+        return self._root if self._recorder else None
+
     def begin(self, root: Path, frame: np.ndarray, start: int, frame_index: int = 0) -> Path:
         """Record from `frame` on, the frame `frame_index` of the episode from `start`, to a new folder at `root`.
 
-        Raises RecordingError if it cannot be written.
+        A recording that begins in mid-play keeps the session as it is, to be replayed from there. Raises
+        RecordingError if it cannot be written.
         """
         engine = self._engine
-        self._recorder = Recorder(
+        recorder = Recorder(
             new_folder(root),
             engine.world,
             seed=engine.seed,
@@ -42,8 +50,15 @@ class Tape:
             device=engine.device,
             denoise_steps=engine.denoise_steps,
         )
-        self._recorder.add(frame)
-        return self._recorder.path
+        try:
+            if frame_index:
+                engine.save(recorder.path / BEGINNING, start=start, number=frame_index)
+            recorder.add(frame)
+        except SaveError as error:
+            recorder.close()
+            raise RecordingError(str(error)) from error
+        self._recorder, self._root = recorder, root
+        return recorder.path
 
     def add(self, action: Action, step: Step) -> None:
         """Record one step, if recording. Raises RecordingError, and records no more, if it cannot be written."""

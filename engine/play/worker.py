@@ -6,41 +6,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.action import Action
-from engine.errors import RecordingError
+from engine.errors import EngineError, RecordingError, SaveError
 from engine.play.pacing import Pacer, RateMeter
+from engine.play.saves import Saves
 from engine.play.tape import Tape
+from engine.play.view import Note, View
 
 if TYPE_CHECKING:
     from engine.core import Engine
 
-
-@dataclass(frozen=True)
-class View:
-    """A frame, and all that the window shows about it."""
-
-    frame: np.ndarray  # uint8 [height, width, 3]
-    number: int = 0  # frames since the start scene
-    start: int = 0
-    latency_ms: float = 0.0
-    frames_per_s: float = 0.0
-    is_slow: bool = False
-    recording: Path | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)  # the step's
-
-
-@dataclass(frozen=True)
-class Note:
-    """A sentence for the player, and when it was said (time.monotonic)."""
-
-    text: str = ""
-    said: float = float("-inf")
+# Frames back for each step of rewinding: one more after every so many steps, so that a minute goes by in seconds.
+REWIND_FRAMES, REWIND_MOST, REWIND_FASTER_AFTER = 2, 16, 8
 
 
 class Worker(threading.Thread):
@@ -50,7 +33,8 @@ class Worker(threading.Thread):
     `changed`; it asks through `post`, whose commands run between two steps.
     """
 
-    def __init__(self, load: Callable[[], Engine], start: int = 0):
+    def __init__(self, load: Callable[[], Engine], start: int | None = 0, saves: Saves | None = None):
+        """`start`: the scene to begin in; None waits for `open_start` or `load`. `saves`: where quitting saves to."""
         # A daemon, so that a window closed while the engine loads need not wait for it.
         super().__init__(name="worker", daemon=True)
         self.engine: Engine | None = None
@@ -58,9 +42,10 @@ class Worker(threading.Thread):
         self.note = Note()
         self.paused = False
         self.error: Exception | None = None
-        self.recorded: list[str] = []  # a sentence for each recording that has ended
+        self.recorded: list[str] = []  # a sentence for each recording that has ended, and for what quitting saved
         self.changed = threading.Event()
-        self._load, self._start_index = load, start
+        self._load_engine, self._start_index, self._saves = load, start, saves
+        self._rewinding = False
         self._take_action: Callable[[], Action] | None = None
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = False
@@ -111,18 +96,66 @@ class Worker(threading.Thread):
             self._begin_recording(root)
         self._show(recording=self._tape.path)
 
-    def next_start(self, root: Path) -> None:
-        """Begin anew in the next start scene; a recording goes on as one of its own, at `root`."""
-        assert self.engine
+    def open_start(self, index: int) -> None:
+        """Begin in a start scene; a recording goes on as one of its own."""
+        root = self._cut_recording()
+        self._reset(index)
+        self._go_on_recording(root)
+
+    def next_start(self) -> None:
+        """Begin anew in the next start scene."""
+        assert self.engine and self.view
         was_recording = self._tape.path is not None
-        self._end_recording()
-        self._start_index = (self._start_index + 1) % self.engine.num_starts
-        self._reset()
-        if was_recording:
-            self._begin_recording(root)
-            self._show(recording=self._tape.path)
+        self.open_start((self.view.start + 1) % self.engine.num_starts)
+        if not was_recording:
+            self.say(f"start {self.view.start + 1} of {self.engine.num_starts}")
+
+    def save(self, path: Path) -> None:
+        """Keep the session in a slot."""
+        assert self.engine and self.view
+        try:
+            self.engine.save(path, start=self.view.start, number=self.view.number)
+        except SaveError as error:
+            self.say(str(error))
         else:
-            self.say(f"start {self._start_index + 1} of {self.engine.num_starts}")
+            self.say(f"saved to slot {path.stem!r}")
+
+    def load(self, path: Path | None) -> None:
+        """Go on from a slot."""
+        from engine.data import savefile
+
+        assert self.engine
+        if path is None or not path.exists():
+            self.say(f"nothing is kept in slot {path.stem!r} yet" if path else "no moment is kept yet")
+            return
+        root = self._cut_recording()
+        try:
+            notes = savefile.describe(path)[0].get("notes", {})
+            frame = self.engine.restore(path)
+        except EngineError as error:
+            self.say(str(error))
+        else:
+            info = self.engine.info
+            start, number = notes.get("start"), notes.get("number")
+            is_ours = type(start) is int and type(number) is int
+            self._present(frame, start if is_ours else 0, number if is_ours else info["frame_index"], info)
+            self.say(f"loaded slot {path.stem!r}")
+        self._go_on_recording(root)
+
+    def begin_rewind(self) -> None:
+        """Go back in time, faster and faster, until `end_rewind`; a recording ends, and another begins after it."""
+        if not self._rewinding:
+            self._rewinding, self._rewind_steps, self._rewound = True, 0, 0
+            self._cut_root = self._cut_recording()
+
+    def end_rewind(self) -> None:
+        """Play on from here."""
+        assert self.engine
+        if self._rewinding:
+            self._rewinding = False
+            self._meter.restart()
+            self.say(f"{self._rewound / self.engine.world.rate:.1f} s back")
+            self._go_on_recording(self._cut_root)
 
     def say(self, text: str) -> None:
         """Tell the player something."""
@@ -130,10 +163,11 @@ class Worker(threading.Thread):
         self.changed.set()
 
     def _open(self) -> None:
-        engine = self.engine = self._load()
+        engine = self.engine = self._load_engine()
         self._tape = Tape(engine)
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
-        self._reset()
+        if self._start_index is not None:
+            self._reset(self._start_index)
 
     def _loop(self) -> None:
         while True:
@@ -142,6 +176,8 @@ class Worker(threading.Thread):
                 return
             if command:
                 command()
+            elif self._rewinding:
+                self._step_back()
             else:
                 self._step()
 
@@ -151,7 +187,7 @@ class Worker(threading.Thread):
             while not self._stopping:
                 if self._commands:
                     return self._commands.popleft()
-                if self.paused or self._take_action is None:
+                if self._take_action is None or (self.paused and not self._rewinding):
                     self._wake.wait()
                 elif wait_s := self._pacer.wait_s(time.monotonic()):
                     self._wake.wait(wait_s)
@@ -179,11 +215,29 @@ class Worker(threading.Thread):
             info=step.info,
         )
 
-    def _reset(self) -> None:
+    def _step_back(self) -> None:
+        assert self.engine and self.view
+        self._pacer.begin(time.monotonic())
+        self._rewind_steps += 1
+        wanted = min(REWIND_MOST, REWIND_FRAMES + self._rewind_steps // REWIND_FASTER_AFTER)
+        frames = min(wanted, self.engine.rewindable_frames)
+        if frames:
+            frame = self.engine.rewind(frames=frames)
+            self._rewound += frames
+            self._show(frame=frame, number=max(0, self.view.number - frames), info=self.engine.info)
+        back = f"{self._rewound / self.engine.world.rate:.1f} s back"
+        self.say(back if frames else f"{back}: one cannot go back further")
+
+    def _reset(self, index: int) -> None:
         assert self.engine
-        frame = self.engine.reset(self._start_index)
+        self._present(self.engine.reset(index), index, 0, {})
+
+    def _present(self, frame: np.ndarray, start: int, number: int, info: Mapping[str, Any]) -> None:
+        """Show the first frame of another session."""
         self._meter.restart()
-        self.view = View(frame=frame, start=self._start_index)
+        self._rewinding = False
+        session = self.view.session + 1 if self.view else 0
+        self.view = View(frame=frame, number=number, session=session, start=start, info=info)
         self.changed.set()
 
     def _begin_recording(self, root: Path) -> None:
@@ -194,6 +248,19 @@ class Worker(threading.Thread):
             self.say(str(error))
         else:
             self.say(f"recording to {path}")
+
+    def _cut_recording(self) -> Path | None:
+        """End the recording where the session is about to jump; where it wrote to, None if there was none."""
+        root = self._tape.root
+        self._end_recording()
+        return root
+
+    def _go_on_recording(self, root: Path | None) -> None:
+        """Record what follows the jump, if something was recorded before it."""
+        if root:
+            self._begin_recording(root)
+        if self.view:
+            self._show(recording=self._tape.path)
 
     def _end_recording(self) -> None:
         try:
@@ -218,4 +285,10 @@ class Worker(threading.Thread):
             return
         if self.view:
             self._end_recording()
+            if self._saves and self.view.number and not self.error:
+                self._autosave(self._saves.autosave(self.engine.world.name))
         self.engine.close()
+
+    def _autosave(self, path: Path) -> None:
+        self.save(path)
+        self.recorded.append(self.note.text)

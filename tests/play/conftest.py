@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.action import Action
-from engine.errors import EngineError
+from engine.errors import EngineError, SaveError
 from engine.world import FrameSize, Key, MouseAxis, World
 
 WORLD = World(
@@ -60,6 +60,7 @@ class FakeEngine:
             raise EngineError(f"start {start}: this world has starts 0 to {self.num_starts - 1}")
         self.starts.append(start)
         self.heading, self.place, self.count = 40.0 * start, 0, 0
+        self.trail = [(self.heading, self.place)]
         return self.draw()
 
     def step(self, action: Action) -> FakeStep:
@@ -72,9 +73,44 @@ class FakeEngine:
         self.heading += action.mouse[0]
         self.place += "forward" in action.keys
         self.count += 1
+        self.trail.append((self.heading, self.place))
         time.sleep(self.step_s)
-        info = {"pose": (float(self.place), 0.0, 0.0, self.heading), "frame_index": self.count, "memory_entries": 7}
-        return FakeStep(self.draw(), (time.monotonic() - began) * 1000, info)
+        return FakeStep(self.draw(), (time.monotonic() - began) * 1000, self.info)
+
+    @property
+    def info(self) -> dict:
+        return {"pose": (float(self.place), 0.0, 0.0, self.heading), "frame_index": self.count, "memory_entries": 7}
+
+    def save(self, path, **notes):
+        """A picture and numbers in a file of the real kind."""
+        import torch
+
+        from engine.data import savefile
+
+        state = {"heading": self.heading, "place": self.place, "count": self.count, "seed": self.seed}
+        meta = {"world": self.world.name, "checkpoint_hash": self.checkpoint_hash, "notes": notes, **state}
+        return savefile.write(path, {"frame": torch.from_numpy(self.draw())}, meta)
+
+    def restore(self, path) -> np.ndarray:
+        from engine.data import savefile
+
+        _, meta = savefile.read(path)
+        if meta["checkpoint_hash"] != self.checkpoint_hash:
+            raise SaveError(f"{path} was made with another checkpoint")
+        self.heading, self.place, self.count = meta["heading"], meta["place"], meta["count"]
+        self.seed, self.trail = meta["seed"], [(self.heading, self.place)]
+        return self.draw()
+
+    @property
+    def rewindable_frames(self) -> int:
+        return len(self.trail) - 1
+
+    def rewind(self, *, frames: int) -> np.ndarray:
+        assert 0 <= frames <= self.rewindable_frames
+        del self.trail[len(self.trail) - frames :]
+        self.heading, self.place = self.trail[-1]
+        self.count -= frames
+        return self.draw()
 
     def draw(self) -> np.ndarray:
         height, width, _ = self.world.frame_shape
@@ -85,6 +121,15 @@ class FakeEngine:
 
     def close(self) -> None:
         self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def data_home(tmp_path, monkeypatch):
+    """Where saves and screenshots go in place of the user's own folder."""
+    home = tmp_path / "data"
+    for name in ("XDG_DATA_HOME", "HOME", "APPDATA"):
+        monkeypatch.setenv(name, str(home))
+    return home / "mag-engine"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pygame
@@ -16,6 +17,7 @@ import pytest
 from engine.data.recording import open_recording
 from engine.play import app
 from engine.play.window import Window
+from engine.play.worker import Worker
 
 
 def test_headless_plays_records_and_says_how_fast(engine, tmp_path, capsys):
@@ -105,6 +107,7 @@ class Player:
     def __init__(self, engine):
         self.engine = engine
         self.failure: BaseException | None = None
+        self.worker: Any = None
 
     def until(self, condition, timeout_s=5.0):
         end = time.monotonic() + timeout_s
@@ -116,6 +119,10 @@ class Player:
         """Wait for so many more frames."""
         goal = len(self.engine.actions) + count
         self.until(lambda: len(self.engine.actions) >= goal)
+
+    def note(self):
+        """What the window says."""
+        return self.worker.note.text
 
     def post(self, kind, **values):
         pygame.event.post(pygame.event.Event(kind, values))
@@ -149,7 +156,10 @@ class Player:
 @pytest.fixture
 def player(engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for recordings/
-    return Player(engine)
+    made = Player(engine)
+    begin = Worker.start
+    monkeypatch.setattr(Worker, "start", lambda worker: (setattr(made, "worker", worker), begin(worker)))
+    return made
 
 
 def test_keys_and_mouse_reach_the_engine(player):
@@ -194,6 +204,55 @@ def test_n_r_and_p(player, tmp_path, capsys):
 def test_record_begins_at_once(player, tmp_path):
     assert player.play(lambda p: p.frames(10), f"record={tmp_path / 'r'}") == 0
     assert len(open_recording(tmp_path / "r")) > 10
+
+
+def test_saving_loading_branches_and_screenshots(player, tmp_path):
+    said = []
+
+    def steps(p):
+        for key, says in (
+            (pygame.K_F9, "nothing is kept in slot 'mine'"),
+            (pygame.K_g, "no moment is kept"),
+            (pygame.K_F5, "saved to slot 'mine'"),
+            (pygame.K_F9, "loaded slot 'mine'"),
+            (pygame.K_b, "saved to slot 'branch "),
+            (pygame.K_b, "saved to slot 'branch "),
+            (pygame.K_g, "loaded slot 'branch "),
+            (pygame.K_F12, "picture in "),
+        ):
+            p.press(key)
+            p.until(lambda says=says: says in p.note())
+            said.append(p.note())
+            p.frames(2)
+
+    assert player.play(steps, f"saves={tmp_path / 's'}", "slot=mine") == 0
+    kept = sorted(path.stem for path in (tmp_path / "s" / "toy").iterdir())
+    assert kept[0] == "autosave" and kept[-1] == "mine" and len(kept) == 4
+    assert said[-2] == f"loaded slot {kept[2]!r}"  # the later of the two
+    pictures = list((tmp_path / "data" / "mag-engine" / "screenshots").glob("toy-*.png"))
+    assert [pygame.image.load(picture).get_size() for picture in pictures] == [(80, 48)]
+
+
+def test_backspace_rewinds_while_it_is_held(player):
+    def steps(p):
+        p.frames(60)
+        p.post(pygame.KEYDOWN, key=pygame.K_BACKSPACE)
+        p.until(lambda: p.engine.count < 40)
+        count = len(p.engine.actions)
+        p.post(pygame.WINDOWFOCUSLOST)
+        p.until(lambda: len(p.engine.actions) > count)
+        p.post(pygame.KEYDOWN, key=pygame.K_BACKSPACE)
+        p.until(lambda: "further" in p.note())
+        p.post(pygame.KEYUP, key=pygame.K_BACKSPACE)
+        p.frames(3)
+
+    assert player.play(steps) == 0
+
+
+@pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])
+def test_a_slot_that_is_no_name_is_refused(engine, capsys, slot):
+    assert app.main([f"slot={slot}"], engine.load) == 2
+    assert "a slot's name" in capsys.readouterr().err
 
 
 def test_escape_frees_the_mouse_then_quits(player):

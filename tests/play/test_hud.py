@@ -9,7 +9,7 @@ import pytest
 
 from engine.play.hud import NOTE_S, Hud, HudState
 from engine.play.loading import LoadingScreen
-from engine.play.worker import Note, View
+from engine.play.view import Note, View
 from engine.world import FrameSize, Key, World
 
 WORLD = World(name="toy", title="Toy", frame=FrameSize(48, 80), rate=20.0, keys=[Key("forward", ["w"])])

@@ -8,6 +8,7 @@ import pytest
 from engine.action import Action
 from engine.data.recording import open_recording
 from engine.errors import EngineError
+from engine.play.saves import Saves
 from engine.play.worker import Worker
 
 
@@ -101,7 +102,7 @@ def test_pausing_stops_the_world_and_only_it(engine, started, tmp_path):
 def test_new_starts_are_cycled(engine, started):
     worker = started(engine, start=1)
     for expected in (2, 0, 1):
-        worker.post(lambda: worker.next_start(None))
+        worker.post(worker.next_start)
         until(lambda expected=expected: worker.view.start == expected and worker.view.number > 0)
     assert engine.starts == [1, 2, 0, 1]
 
@@ -127,7 +128,7 @@ def test_what_is_recorded_is_what_was_played(engine, started, tmp_path):
 def test_a_new_start_begins_a_recording_of_its_own(engine, started, tmp_path):
     worker = started(engine)
     worker.post(lambda: worker.toggle_recording(tmp_path / "r"))
-    worker.post(lambda: worker.next_start(tmp_path / "r"))
+    worker.post(worker.next_start)
     until(lambda: worker.view.number > 3 and worker.view.start == 1)
     worker.stop()
     first, second = open_recording(tmp_path / "r"), open_recording(tmp_path / "r" / "0002")
@@ -181,3 +182,87 @@ def test_an_engine_that_cannot_load_or_start_is_one_error(engine, started):
             raise EngineError("there is no world 'x'")
 
     assert "no world" in str(started(Broken(), begin=False).error)
+
+
+def test_a_saved_session_is_taken_up_again(engine, started, tmp_path):
+    worker = started(engine, lambda: Action(("forward",), (3.0, 0.0)), start=1)
+    until(lambda: worker.view.number > 5)
+    worker.post(lambda: worker.save(tmp_path / "a.save"))
+    until(lambda: "saved to slot 'a'" in worker.note.text)
+    saved, picture = worker.view.number, worker.view.frame
+    worker.post(worker.next_start)
+    until(lambda: worker.view.start == 2 and worker.view.number > 3)
+    worker.post(worker.toggle_pause)
+    worker.post(lambda: worker.load(tmp_path / "a.save"))
+    until(lambda: worker.view.start == 1)
+    assert worker.view.number >= saved - 1 and worker.view.session == 2
+    worker.post(lambda: worker.load(tmp_path / "a.save"))
+    until(lambda: worker.view.session == 3)
+    assert worker.view.frame.shape == picture.shape and engine.count == worker.view.number
+
+
+def test_what_cannot_be_saved_or_loaded_is_said_and_play_goes_on(engine, started, tmp_path):
+    worker = started(engine)
+    (tmp_path / "file").write_text("no save")
+    for command, says in (
+        (lambda: worker.load(tmp_path / "none.save"), "nothing is kept in slot 'none'"),
+        (lambda: worker.load(None), "no moment is kept"),
+        (lambda: worker.load(tmp_path / "file"), "not a saved session"),
+        (lambda: worker.save(tmp_path / "file" / "a.save"), "cannot save"),
+    ):
+        worker.post(command)
+        until(lambda says=says: says in worker.note.text)
+    count = len(engine.actions)
+    until(lambda: len(engine.actions) > count + 3)
+    assert not worker.error and worker.view.session == 0
+
+
+def test_rewinding_goes_back_while_it_is_held_and_play_goes_on_from_there(engine, started, tmp_path):
+    worker = started(engine, lambda: Action(("forward",), (3.0, 0.0)))
+    until(lambda: worker.view.number > 40)
+    worker.post(worker.toggle_pause)
+    until(lambda: worker.paused)
+    paused = worker.view.number
+    worker.post(worker.begin_rewind)
+    until(lambda: worker.view.number < paused - 20)
+    worker.post(worker.end_rewind)
+    until(lambda: worker.note.text.endswith("s back"))
+    number = worker.view.number
+    assert engine.count == number and worker.view.info["pose"][0] == number
+    time.sleep(0.05)
+    assert worker.view.number == number
+    worker.post(worker.begin_rewind)
+    until(lambda: "cannot go back further" in worker.note.text)
+    assert worker.view.number == 0
+    worker.post(worker.end_rewind)
+    worker.post(worker.toggle_pause)
+    until(lambda: worker.view.number > 3)
+
+
+def test_a_recording_ends_where_one_goes_back_and_another_begins(engine, started, tmp_path):
+    worker = started(engine, lambda: Action(("forward",), (3.0, 0.0)))
+    worker.post(lambda: worker.toggle_recording(tmp_path / "r"))
+    until(lambda: worker.view.number > 30)
+    worker.post(worker.begin_rewind)
+    until(lambda: worker.view.number < 20)
+    worker.post(worker.end_rewind)
+    until(lambda: worker.view.recording == tmp_path / "r" / "0002")
+    until(lambda: worker.view.number > 25)
+    worker.stop()
+    first, second = open_recording(tmp_path / "r"), open_recording(tmp_path / "r" / "0002")
+    begun = second.meta["first_frame"]
+    assert begun < 20 and second.poses[1, 0] == begun + 1
+    assert second.digests[0] == first.digests[begun]
+    assert (tmp_path / "r" / "0002" / "begin.save").exists() and not (tmp_path / "r" / "begin.save").exists()
+
+
+def test_quitting_saves_what_was_played(engine, started, tmp_path):
+    saves = Saves(tmp_path)
+    worker = started(engine, saves=saves)
+    until(lambda: worker.view.number > 3)
+    worker.stop()
+    assert saves.newest_first("toy") == [saves.autosave("toy")]
+    assert worker.recorded == ["saved to slot 'autosave'"]
+    other = started(type(engine)(), saves=saves, begin=False, start=2)
+    other.stop()
+    assert other.recorded == []  # nothing was played

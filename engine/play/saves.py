@@ -1,0 +1,68 @@
+"""Where a person's saves are: a folder for each world, in it a file for each slot."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ConfigError
+
+SUFFIX = ".save"
+AUTOSAVE = "autosave"
+NAME = re.compile(r"\w[\w .-]{0,59}")
+
+
+def data_folder() -> Path:
+    """Where this system keeps a user's own data of programs such as this one."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "mag-engine"
+
+
+@dataclass(frozen=True)
+class Saves:
+    """The slots below one folder; `slot` is the one that a key writes and reads."""
+
+    folder: Path
+    slot: str = "quick"
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.slot):
+            raise ConfigError(f"a slot's name is letters, digits, spaces, dots and dashes, not {self.slot!r}")
+
+    def quick(self, world: str) -> Path:
+        return self.folder / world / (self.slot + SUFFIX)
+
+    def autosave(self, world: str) -> Path:
+        """Where the session goes when the player quits."""
+        return self.folder / world / (AUTOSAVE + SUFFIX)
+
+    def new_branch(self, world: str) -> Path:
+        """A slot that is not there yet, named by the time."""
+        name = time.strftime("branch %Y-%m-%d %H.%M.%S")
+        path, number = self.folder / world / (name + SUFFIX), 2
+        while path.exists():
+            path = self.folder / world / f"{name} {number}{SUFFIX}"
+            number += 1
+        return path
+
+    def last_branch(self, world: str) -> Path | None:
+        """The branch kept last, None if there is none."""
+        return next((path for path in self.newest_first(world) if path.stem.startswith("branch ")), None)
+
+    def newest_first(self, world: str) -> list[Path]:
+        """Every slot of a world, the one written last first."""
+        try:
+            aged = [(path.stat().st_mtime_ns, path) for path in (self.folder / world).glob("*" + SUFFIX)]
+        except OSError:  # one that went away meanwhile, or a folder that may not be read
+            return []
+        return [path for _, path in sorted(aged, reverse=True)]
