@@ -21,7 +21,7 @@ from engine.model.settings import ModelSettings
 
 FORMAT = 1
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
-WEIGHTS, MANIFEST = "model.safetensors", "manifest.json"
+WEIGHTS, MANIFEST, UNFINISHED = "model.safetensors", "manifest.json", "manifest.json.part"
 SCALE = ".row_scale"  # suffix of the scales that go with rows kept as int8
 
 
@@ -62,9 +62,9 @@ def save(folder: Path | str, model: WorldModel, world: str, notes: dict[str, Any
             "settings": config.to_dict(model.settings),
             "notes": notes,
         }
-        (folder / (MANIFEST + ".part")).write_text(json.dumps(manifest, indent=1))
+        (folder / UNFINISHED).write_text(json.dumps(manifest, indent=1))
         os.replace(part, folder / WEIGHTS)
-        os.replace(folder / (MANIFEST + ".part"), folder / MANIFEST)
+        os.replace(folder / UNFINISHED, folder / MANIFEST)
     except OSError as error:
         raise CheckpointError(f"cannot write a checkpoint to {folder}: {error.strerror or error}") from error
 
@@ -81,10 +81,10 @@ def find(name: Path | str) -> Path:
     )
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest:
     """The manifest in `folder`. Raises CheckpointError if it is not one."""
     try:
-        raw = json.loads((folder / MANIFEST).read_text())
+        raw = json.loads((folder / name).read_text())
         if raw["format"] != FORMAT:
             raise CheckpointError(f"{folder}: checkpoint format {raw['format']!r} is not {FORMAT}; update the engine")
         settings = config.from_dict(ModelSettings, raw["settings"])
@@ -95,16 +95,14 @@ def read_manifest(folder: Path) -> Manifest:
 
 def load(folder: Path, world: str | None = None) -> tuple[WorldModel, Manifest]:
     """The model in `folder`, float32 on the CPU. Raises CheckpointError if file, shapes or `world` do not match."""
-    manifest = read_manifest(folder)
-    if world is not None and manifest.world != world:
-        raise CheckpointError(f"{folder} is a checkpoint of world {manifest.world!r}, not of {world!r}")
     path = folder / WEIGHTS
     try:
-        if _digest(path) != manifest.digest:
-            raise CheckpointError(f"{path} is truncated or was changed: its digest is not the manifest's")
+        manifest = _manifest_of(folder, _digest(path))
         packed = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error
+    if world is not None and manifest.world != world:
+        raise CheckpointError(f"{folder} is a checkpoint of world {manifest.world!r}, not of {world!r}")
     tensors = {}
     for name, tensor in packed.items():
         if not name.endswith(SCALE):
@@ -119,6 +117,16 @@ def load(folder: Path, world: str | None = None) -> tuple[WorldModel, Manifest]:
     _check_shapes(path, model.state_dict(), tensors)
     model.load_state_dict(tensors)
     return model.eval(), manifest
+
+
+def _manifest_of(folder: Path, digest: str) -> Manifest:
+    """The manifest of the weights with this digest; of a save that was killed, it lies beside the old one."""
+    manifest = read_manifest(folder)
+    if manifest.digest != digest and (folder / UNFINISHED).exists():
+        manifest = read_manifest(folder, UNFINISHED)
+    if manifest.digest != digest:
+        raise CheckpointError(f"{folder / WEIGHTS} is truncated or was changed: its digest is not the manifest's")
+    return manifest
 
 
 def _check_shapes(path: Path, expected: dict[str, Tensor], found: dict[str, Tensor]) -> None:

@@ -75,6 +75,24 @@ def test_saving_again_replaces(folder: Path) -> None:
     torch.testing.assert_close(model.state_dict()[name], tensor, rtol=2**-8, atol=0)
 
 
+@pytest.mark.parametrize("lost", ["model.safetensors", "manifest.json"])
+def test_a_kill_between_two_renames_loses_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    """The checkpoint is the old one until the weights are renamed, and the new one from then on."""
+    before = checkpoint.read_manifest(folder).digest
+
+    def renamed(part: Path, path: Path) -> None:
+        if path.name == lost:
+            raise KeyboardInterrupt
+        part.rename(path)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", renamed)
+        checkpoint.save(folder, random_model(1), "toy", {"stage": "memory"})
+    _, manifest = checkpoint.load(folder)
+    assert (manifest.digest == before) == (lost == "model.safetensors")
+    assert manifest.notes["stage"] == ("stream" if lost == "model.safetensors" else "memory")
+
+
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     path = folder / checkpoint.MANIFEST
     manifest = json.loads(path.read_text())
