@@ -10,11 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.action import Action
-from engine.data.recording import Recording, digest, open_recording
+from engine.data.recording import BEGINNING, Recording, digest, open_recording
 from engine.errors import RecordingError
 from engine.world import World
-
-SESSION = "session.save"  # in a recording's folder: the session that it began in, where that was not a start
 
 
 class Player(Protocol):
@@ -83,8 +81,8 @@ def replay(
 
 
 def _begin(tape: Recording, engine: Player) -> np.ndarray:
-    if (tape.path / SESSION).exists():
-        return engine.restore(tape.path / SESSION)
+    if (tape.path / BEGINNING).exists():
+        return engine.restore(tape.path / BEGINNING)
     number = tape.meta.get("first_frame", 0)
     if number != 0:
         raise RecordingError(f"{tape.path} begins at frame {number!r} of its session, and does not hold that session")

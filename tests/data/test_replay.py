@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from engine import Engine, checkpoint
-from engine.data.recording import Recorder, open_recording
-from engine.data.replay import SESSION, replay
+from engine.data.recording import BEGINNING, Recorder, open_recording
+from engine.data.replay import replay
 from engine.errors import ConfigError, EngineError, RecordingError
 from tests.conftest import random_model
 from tests.test_core import WALK
@@ -94,7 +94,7 @@ def test_a_recording_from_the_middle_needs_its_session(toy_engine: Engine, tmp_p
     folder = record(toy_engine, tmp_path / "tape", 6, frame, first_frame=4)
     with pytest.raises(RecordingError, match="begins at frame 4 of its session"):
         replay(folder, toy_engine)
-    shutil.copy(tmp_path / "kept.save", folder / SESSION)
+    shutil.copy(tmp_path / "kept.save", folder / BEGINNING)
     assert replay(folder, toy_engine).same
 
 
