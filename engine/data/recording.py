@@ -91,9 +91,8 @@ class Recorder:
         self._shape, self._size = world.frame_shape, world.action_spec.size
         self._failure: RecordingError | None = None
         self._first_time: float | None = None
-        self._queue: queue.Queue[tuple[np.ndarray, dict[str, Any]] | None] = queue.Queue(
-            maxsize=max(1, int(world.rate * QUEUE_SECONDS))
-        )
+        size = max(1, int(world.rate * QUEUE_SECONDS))
+        self._queue: queue.Queue[tuple[np.ndarray, dict[str, Any]] | None] = queue.Queue(size)
         meta = {
             "format": FORMAT,
             "world": world.name,
@@ -249,13 +248,12 @@ def _read_meta(path: Path) -> dict[str, Any]:
         meta = json.loads((path / "recording.json").read_text())
     except FileNotFoundError as error:
         raise RecordingError(f"there is no recording in {path}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordingError(f"{path}/recording.json cannot be read: {error}") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         found = meta.get("format") if isinstance(meta, dict) else meta
         raise RecordingError(f"{path}: recording format {found!r} is not {FORMAT}")
-    kinds = {"keys": list, "mouse_limits": list, "height": int, "width": int, "rate": (int, float)}
-    for name, kind in kinds.items():
+    for name, kind in {"keys": list, "mouse_limits": list, "height": int, "width": int, "rate": (int, float)}.items():
         value = meta.get(name)
         if not isinstance(value, kind) or (kind is not list and not value > 0):  # type: ignore[operator]
             raise RecordingError(f"{path}/recording.json is damaged: {name} is {value!r}")
@@ -272,7 +270,7 @@ def _read_lines(path: Path, size: int) -> list[dict[str, Any]]:
     for row in text.split("\n"):
         try:
             line = json.loads(row)
-        except ValueError:
+        except (ValueError, RecursionError):
             break
         if not _is_whole(line, len(lines), size):
             break
@@ -282,7 +280,8 @@ def _read_lines(path: Path, size: int) -> list[dict[str, Any]]:
 
 def _is_whole(line: Any, index: int, size: int) -> bool:
     def numbers(value: Any, count: int) -> bool:
-        return isinstance(value, list) and len(value) == count and all(isinstance(x, (int, float)) for x in value)
+        listed = isinstance(value, list) and len(value) == count
+        return listed and all(isinstance(x, (int, float)) and not abs(x) > 3.4e38 for x in value)  # NaN may be
 
     return (
         isinstance(line, dict)

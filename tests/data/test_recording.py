@@ -137,7 +137,8 @@ def test_a_truncated_video_and_torn_lines_leave_their_common_prefix(tmp_path, sh
 def test_a_damaged_line_ends_the_recording_there(tmp_path):
     record(tmp_path, 10)
     rows = (tmp_path / "actions.jsonl").read_text().splitlines()
-    for damage in ("[]", '{"frame": 4}', rows[5], rows[4].replace("[1.0,", '["x",')):
+    changed = [rows[4].replace("[1.0,", first) for first in ('["x",', "[Infinity,", f"[1{'0' * 400},")]
+    for damage in ("[]", '{"frame": 4}', "[" * 100_000, rows[5], *changed):
         (tmp_path / "actions.jsonl").write_text("\n".join([*rows[:4], damage, *rows[5:]]))
         assert len(open_recording(tmp_path)) == 4
 
@@ -152,9 +153,10 @@ def test_a_damaged_or_future_recording_is_one_sentence(tmp_path, change, word):
     (tmp_path / "recording.json").write_text(json.dumps({**meta, **change}))
     with pytest.raises(RecordingError, match=word):
         open_recording(tmp_path)
-    (tmp_path / "recording.json").write_text("{")
-    with pytest.raises(RecordingError, match="cannot be read"):
-        open_recording(tmp_path)
+    for text in ("{", "[" * 100_000):
+        (tmp_path / "recording.json").write_text(text)
+        with pytest.raises(RecordingError, match="cannot be read"):
+            open_recording(tmp_path)
 
 
 def test_no_recording_is_one_sentence(tmp_path):
