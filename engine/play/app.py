@@ -6,14 +6,14 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import config
 from engine import world as worlds
 from engine.action import Action
-from engine.data.recording import new_folder
+from engine.data.recording import new_folder, open_recording
 from engine.errors import ConfigError, EngineError
 from engine.play import script
 from engine.play.saves import Saves, data_folder
@@ -28,6 +28,8 @@ Play a world that a neural network draws.
   python play.py                                              in a window
   python play.py world=doom device=cpu fullscreen=true
   python play.py headless=true frames=100 record=out          without one, and how fast it was
+  python play.py replay=out                                   are its frames the same again?
+  python play.py export=out format=gif every=2                as gif, mp4 or png, one frame of 2
 
 world is a world's name or a checkpoint's folder, start the number of a start scene. denoise_steps (null: the
 checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU. scale is the window's size
@@ -60,21 +62,25 @@ class Settings:
     saves: str | None = None
     slot: str = "quick"
     screenshots: str | None = None
+    replay: str | None = None
+    export: str | None = None
+    format: str = "mp4"
+    every: int = 1
     headless: bool = False
     frames: int = 100
     verbose: bool = False
 
 
 def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
-    """Play as the command line says; 0 when done, 2 after an error, which is one sentence on standard error.
+    """Play as the command line says; 0 when done, 1 if a replay's frames differ.
 
-    `load` stands in for Engine.load.
+    2 after an error, which is one sentence on standard error. `load` stands in for Engine.load.
     """
     try:
         settings = config.from_command_line(Settings, argv, about=ABOUT)
         _check(settings)
         logging.basicConfig(level=logging.DEBUG if settings.verbose else logging.WARNING)
-        return _play_headless(settings, load) if settings.headless else _play_in_window(settings, load)
+        return _task(settings)(settings, load)
     except EngineError as error:
         print(f"play: {error}", file=sys.stderr)
         return 2
@@ -85,6 +91,36 @@ def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
         fault = " ".join(f"{type(error).__name__}: {error}".split())
         print(f"play: stopped by a fault of the program, {fault} (verbose=true prints where)", file=sys.stderr)
         return 2
+
+
+def _task(settings: Settings) -> Callable[[Settings, Load | None], int]:
+    if settings.replay:
+        return _replay
+    if settings.export:
+        return _export
+    return _play_headless if settings.headless else _play_in_window
+
+
+def _replay(settings: Settings, load: Load | None) -> int:
+    """0 if every frame is the same, else 1."""
+    from engine.play.replay import replay as play_again
+
+    assert settings.replay
+    recording = open_recording(settings.replay)
+    recorded = recording.meta.get("denoise_steps")
+    if settings.denoise_steps is None and type(recorded) is int and recorded > 0:
+        settings = replace(settings, denoise_steps=recorded)
+    sentence, same = play_again(_loader(settings, load), recording)
+    print(sentence)
+    return 0 if same else 1
+
+
+def _export(settings: Settings, load: Load | None) -> int:
+    from engine.data.export import export
+
+    assert settings.export
+    print(f"exported to {export(settings.export, settings.format, settings.every)}")
+    return 0
 
 
 def _play_headless(settings: Settings, load: Load | None) -> int:
@@ -152,7 +188,7 @@ def _script(settings: Settings) -> Callable[[World], Iterator[Action]]:
 
 
 def _check(settings: Settings) -> None:
-    for name, low in (("start", 0), ("frames", 1), ("denoise_steps", 1), ("threads", 1)):
+    for name, low in (("start", 0), ("frames", 1), ("every", 1), ("denoise_steps", 1), ("threads", 1)):
         value = getattr(settings, name)
         if value is not None and value < low:
             raise ConfigError(f"setting {name!r}: at least {low}, not {value}")

@@ -59,6 +59,7 @@ class FakeEngine:
         if not 0 <= start < self.num_starts:
             raise EngineError(f"start {start}: this world has starts 0 to {self.num_starts - 1}")
         self.starts.append(start)
+        self.seed = self.seed if seed is None else seed
         self.heading, self.place, self.count = 40.0 * start, 0, 0
         self.trail = [(self.heading, self.place)]
         return self.draw()

@@ -84,6 +84,55 @@ def test_a_fault_of_the_engine_is_one_sentence_too(engine, capsys):
         assert "MemoryError: no room" in err and err.count("\n") == 1
 
 
+@pytest.fixture
+def recorded(engine, tmp_path):
+    """A short recording, and its folder."""
+    assert app.main(["headless=true", "frames=12", "start=1", "seed=5", f"record={tmp_path / 'r'}"], engine.load) == 0
+    return tmp_path / "r"
+
+
+def test_a_replay_says_whether_every_frame_is_the_same(engine, recorded, capsys):
+    capsys.readouterr()
+    assert app.main([f"replay={recorded}"], engine.load) == 0
+    assert capsys.readouterr().out == "13 frames replayed on cpu with 2 denoise steps: every frame is the same\n"
+    assert engine.starts == [1, 1] and engine.seed == 5
+    rows = (recorded / "actions.jsonl").read_text().splitlines()
+    rows[7] = json.dumps({**json.loads(rows[7]), "digest": "0" * 16})
+    (recorded / "actions.jsonl").write_text("\n".join(rows))
+    assert app.main([f"replay={recorded}"], engine.load) == 1
+    assert "1 differ, the first is frame 7" in capsys.readouterr().out
+    engine.device = "cuda"
+    assert app.main([f"replay={recorded}"], engine.load) == 1
+    assert "recorded on cpu with 2 denoise steps, and only there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"world": "other"}, "is of world 'other': replay it with world=other"),
+        ({"checkpoint_hash": "beef"}, "was made with checkpoint beef, not cafe"),
+        ({"seed": "x"}, "seed is 'x'"),
+        ({"start": -1}, "start is -1"),
+        ({"first_frame": 9}, "has no begin.save"),
+        ({"mouse_limits": [4.0]}, "other actions"),
+    ],
+)
+def test_what_cannot_be_replayed_is_one_sentence(engine, recorded, capsys, change, says):
+    meta = json.loads((recorded / "recording.json").read_text())
+    (recorded / "recording.json").write_text(json.dumps({**meta, **change}))
+    assert app.main([f"replay={recorded}"], engine.load) == 2
+    err = capsys.readouterr().err
+    assert says in err and err.count("\n") == 1
+
+
+def test_exports_come_from_the_command(engine, recorded, capsys):
+    capsys.readouterr()
+    assert app.main([f"export={recorded}", "format=gif", "every=3"], engine.load) == 0
+    assert capsys.readouterr().out == f"exported to {recorded / 'export.gif'}\n"
+    assert app.main([f"export={recorded}", "format=avi"], engine.load) == 2
+    assert "exported as gif, mp4, png, not 'avi'" in capsys.readouterr().err
+
+
 def test_help_prints_every_setting(capsys):
     with pytest.raises(SystemExit) as stop:
         app.main(["--help"])
@@ -247,6 +296,23 @@ def test_backspace_rewinds_while_it_is_held(player):
         p.frames(3)
 
     assert player.play(steps) == 0
+
+
+def test_a_recording_begun_in_mid_play_is_replayed_from_there(player, tmp_path, capsys):
+    def steps(p):
+        p.post(pygame.KEYDOWN, key=pygame.K_w)
+        p.frames(10)
+        p.press(pygame.K_r)
+        p.frames(10)
+
+    assert player.play(lambda p: p.frames(10), f"record={tmp_path / 'r'}") == 0
+    player.engine.actions.clear()
+    assert player.play(steps) == 0
+    (mid,) = tmp_path.glob("recordings/toy-*")
+    assert json.loads((mid / "recording.json").read_text())["first_frame"] > 0
+    for folder in (tmp_path / "r", mid):
+        assert app.main([f"replay={folder}"], player.engine.load) == 0
+    assert capsys.readouterr().out.count("every frame is the same") == 2
 
 
 @pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])
