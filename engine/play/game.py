@@ -54,7 +54,7 @@ class Game:
         self.window, self.worker = window, Worker(load, start, saves)
         self._saves, self._screenshots = saves, screenshots
         self._sensitivity, self._record, self._script = sensitivity, record, script
-        self._show_figures, self._show_keys = hud, False
+        self._shown = {"figures": hud, "keys": False, "map": False, "graph": False}
         self._loading = LoadingScreen(title)
         self._keymap: Keymap | None = None
         self._hud: Hud | None = None
@@ -73,8 +73,10 @@ class Game:
             pygame.K_g: lambda: self._post(self.worker.load, saves.last_branch),
             pygame.K_BACKSPACE: lambda: self.worker.post(self.worker.begin_rewind),
             pygame.K_F12: self._take_screenshot,
-            pygame.K_F1: self._toggle_keys,
-            pygame.K_F2: self._toggle_figures,
+            pygame.K_F1: lambda: self._toggle("keys"),
+            pygame.K_F2: lambda: self._toggle("figures"),
+            pygame.K_F3: lambda: self._toggle("map"),
+            pygame.K_F4: lambda: self._toggle("graph"),
         }
 
     def run(self) -> None:
@@ -144,8 +146,7 @@ class Game:
                 note=self.worker.note,
                 paused=self.worker.paused,
                 has_mouse=self.window.has_mouse or not self._wants_mouse,
-                show_figures=self._show_figures,
-                show_keys=self._show_keys,
+                **{f"show_{panel}": shown for panel, shown in self._shown.items()},
             )
             self.window.draw_frame(view.frame)
             self._hud.draw(surface, self.window.area, state, now)
@@ -186,8 +187,5 @@ class Game:
             self._keymap.forget()
         self.worker.post(self.worker.toggle_pause)
 
-    def _toggle_keys(self) -> None:
-        self._show_keys = not self._show_keys
-
-    def _toggle_figures(self) -> None:
-        self._show_figures = not self._show_figures
+    def _toggle(self, panel: str) -> None:
+        self._shown[panel] = not self._shown[panel]

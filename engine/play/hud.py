@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import pygame
 
+from engine.play.chart import LatencyPanel, MapPanel
 from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_height
 from engine.play.view import Note, View
 from engine.world import World
@@ -26,6 +27,8 @@ WINDOW_KEYS = (
     ("f12", "screenshot"),
     ("f1", "these keys"),
     ("f2", "figures on, off"),
+    ("f3", "map on, off"),
+    ("f4", "latency graph on, off"),
     ("escape", "free the mouse; again: quit"),
 )
 SHORT = {
@@ -47,6 +50,8 @@ class HudState:
     has_mouse: bool
     show_figures: bool
     show_keys: bool
+    show_map: bool = False
+    show_graph: bool = False
 
 
 class Hud:
@@ -56,11 +61,15 @@ class Hud:
         self._world = world
         self._figures: tuple[tuple[Text, ...], ...] = ()
         self._figures_at = float("-inf")
+        self._map, self._graph = MapPanel(world), LatencyPanel(world)
+        self._noted: View | None = None
 
     def draw(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, now: float) -> None:
         """Draw over the frame in `area`; `now` is time.monotonic()."""
         height = text_height(area)
         margin = height // 2
+        self._note(state.view)
+        self._draw_charts(surface, area, state, height)
         if state.show_figures:
             surface.blit(
                 _panel(self._current_figures(state.view, now), height, area.size), (area.x + margin, area.y + margin)
@@ -79,6 +88,23 @@ class Hud:
             place = line.get_rect(midbottom=(area.centerx, bottom))
             surface.blit(line, place)
             bottom = place.top - margin // 2
+
+    def _note(self, view: View) -> None:
+        """Let the charts know of a view, each once, whether they are shown or not."""
+        if view is not self._noted:
+            self._noted = view
+            self._map.track.note(view)
+            self._graph.note(view)
+
+    def _draw_charts(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int) -> None:
+        """At the sides, below the figures and the sign of a recording."""
+        top, margin = area.y + 3 * height, height // 2
+        if state.show_map:
+            size = max(48, area.height // 3)
+            surface.blit(self._map.draw(size, state.view), (area.right - margin - size, top))
+        if state.show_graph:
+            graph = self._graph.draw(max(64, area.width // 4), max(24, area.height // 8))
+            surface.blit(graph, (area.x + margin, top))
 
     def changes_at(self, state: HudState, now: float) -> float:
         """When the picture changes by itself, without a new frame; time.monotonic()."""

@@ -349,7 +349,16 @@ def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch
     monkeypatch.setattr(Window, "draw_frame", lambda self, frame: (sizes.add(self.area.size), draw_frame(self, frame)))
 
     def steps(p):
-        for key in (pygame.K_F1, pygame.K_F2, pygame.K_f, pygame.K_F2, pygame.K_f, pygame.K_F1):
+        for key in (
+            pygame.K_F1,
+            pygame.K_F2,
+            pygame.K_F3,
+            pygame.K_F4,
+            pygame.K_f,
+            pygame.K_F2,
+            pygame.K_f,
+            pygame.K_F1,
+        ):
             p.press(key)
             p.frames(3)
 

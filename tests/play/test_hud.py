@@ -7,6 +7,7 @@ import numpy as np
 import pygame
 import pytest
 
+from engine.play.chart import MapPanel, Track
 from engine.play.hud import NOTE_S, Hud, HudState
 from engine.play.loading import LoadingScreen
 from engine.play.view import Note, View
@@ -46,6 +47,45 @@ def test_each_thing_is_shown_in_its_place(drawn):
     assert drawn(note=Note("hello", 99.0))[200:440, 340:].any()
     assert drawn(has_mouse=False)[200:440, 340:].any()
     assert drawn(view=view(is_slow=True))[200:440, 340:].any()
+
+
+def test_the_map_and_the_graph_are_at_the_sides(drawn):
+    info = {"pose": (3.0, 4.0, 0.0, 90.0)}
+    shown = drawn(show_map=True, view=view(info=info))
+    assert shown[500:, 40:200].any() and not shown[:400].any()
+    shown = drawn(show_graph=True, view=view(number=1, latency_ms=70.0))
+    assert shown[:200, 40:110].any() and not shown[240:].any()
+
+
+def test_the_track_follows_the_session_and_goes_back_with_it():
+    track = Track(1.0)
+
+    def at(number, x, session=0):
+        track.note(view(number=number, session=session, info={"pose": (x, 0.0, 0.0, 0.0)}))
+
+    for number in range(10):
+        at(number, number / 2)
+    assert [point[1] for point in track.points] == [0, 1, 2, 3, 4]
+    at(5, 2.5)
+    assert [point[1] for point in track.points] == [0, 1, 2]
+    track.note(view(number=6, info={"pose": (float("nan"), 0.0, 0.0, 0.0)}))
+    at(7, 50.0, session=1)
+    assert [point[1] for point in track.points] == [50]
+    for number in range(8, 20000):
+        at(number, 50.0 + number, session=1)
+    assert 900 < len(track.points) <= 2000
+
+
+def test_the_view_cone_points_where_one_looks():
+    pygame.font.init()
+    panel, lit = MapPanel(WORLD), []
+    for angle in (0.0, 90.0, 180.0, 270.0):
+        picture = panel.draw(200, view(info={"pose": (0.0, 0.0, 0.0, angle)}))
+        warm = pygame.surfarray.array3d(picture)[..., 0].astype(int) - pygame.surfarray.array3d(picture)[..., 2]
+        where = np.argwhere(warm > 100).mean(axis=0) - 100
+        lit.append((round(where[0] / 10), round(where[1] / 10)))
+    assert lit[0] == (-lit[2][0], 0) and lit[1] == (0, -lit[3][1])
+    assert lit[0][0] > 0 and lit[1][1] < 0  # east is right, north is up
 
 
 def test_a_note_goes_by_itself(drawn):
