@@ -41,12 +41,13 @@ def measure(subject: Subject) -> Found:
         found = _at_gap(subject, gap)
         figures[str(gap)] = found
         rows += [[f"{gap}: {name}", *_cells(row)] for name, row in found["scores"].items()]
-    columns = ["gap, contender", *COLUMNS, f"last {LAST}, dB", "matched, dB"]
+    columns = ["gap, contender", *COLUMNS, f"last {LAST}, dB", "matched, dB", "sharpness"]
     counts = ", ".join(f"{found['sequences']} at gap {gap}" for gap, found in figures.items())
     note = (
         f"Returns of {subject.settings.revisit.frames} frames on maps never trained on: {counts}. All contenders are "
         "the same weights and sampler on the same footage; they differ in what the memory holds. 'Matched' compares "
-        "each frame with the most like of the true ones; a frozen picture scores well there."
+        "each frame with the most like of the true ones; a frozen picture scores well there. Sharpness is a share of "
+        "the true frames': PSNR forgives blur, and this does not."
     )
     tables["revisit"] = table(columns, rows, note)
     return Found(tables, figures)
@@ -98,7 +99,7 @@ def _at_gap(subject: Subject, gap: int) -> dict[str, Any]:
         seen = nearest(track, frames)[1] < SEEN_WITHIN
         for name, pictures in drawn.items():
             scores.add(name, pictures, truth)
-            extra.setdefault(name, []).append((seen, _matched(pictures, truth)))
+            extra.setdefault(name, []).append((seen, _matched(pictures, truth), _sharpness(pictures, truth)))
         for i, row in enumerate(rows):
             if row < settings.sheet:
                 shown[row] = {"truth": truth[i]} | {name: pictures[i] for name, pictures in drawn.items()}
@@ -142,16 +143,22 @@ def _matched(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.stack([metrics.psnr(own, true[metrics.match(own, true)], CEILING) for own, true in pairs])
 
 
-def _figures(scores: Scores, extra: dict[str, list[tuple[np.ndarray, np.ndarray]]]) -> dict[str, dict[str, Any]]:
+def _sharpness(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Sharpness of each frame [B, frames] as a share of the mean of its return's true frames."""
+    return metrics.statistics(pictures).sharpness / metrics.statistics(truth).sharpness.mean(axis=1, keepdims=True)
+
+
+def _figures(scores: Scores, extra: dict[str, list[tuple[np.ndarray, ...]]]) -> dict[str, dict[str, Any]]:
     figures = scores.figures()
     for name, parts in extra.items():
         psnr = scores.all(name, "psnr")
         assert psnr is not None
-        seen, matched = (np.concatenate(column) for column in zip(*parts, strict=True))
+        seen, matched, sharp = (np.concatenate(column) for column in zip(*parts, strict=True))
         figures[name] |= {
             "psnr_seen": round(float(psnr[seen].mean()), 4) if seen.any() else None,
             "psnr_last": round(float(psnr[:, -LAST:].mean()), 4),
             "psnr_matched": round(float(matched.mean()), 4),
+            "sharpness": round(float(sharp.mean()), 4),
             "psnr_by_frame": [round(float(value), 3) for value in psnr.mean(axis=0)],
             "seen": round(float(seen.mean()), 4),
         }
@@ -159,7 +166,7 @@ def _figures(scores: Scores, extra: dict[str, list[tuple[np.ndarray, np.ndarray]
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
-    return [row[key] for key in ("psnr", "ssim", "flip", "psnr_last", "psnr_matched")]
+    return [row[key] for key in ("psnr", "ssim", "flip", "psnr_last", "psnr_matched", "sharpness")]
 
 
 def _write_sheet(subject: Subject, gap: int, shown: dict[int, dict[str, np.ndarray]]) -> str:

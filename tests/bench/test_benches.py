@@ -68,6 +68,7 @@ def test_a_return_over_the_same_poses_is_shown_exactly_by_the_nearest_old_frame(
     assert set(scores) == {*revisit.MEMORIES, revisit.OWN, revisit.NEAREST, revisit.LAST_SEEN, revisit.CODEC}
     assert scores[revisit.NEAREST]["psnr"] == scores[revisit.NEAREST]["psnr_matched"] == CEILING
     assert scores[revisit.NEAREST]["seen"] == 1.0
+    assert scores[revisit.NEAREST]["sharpness"] == 1.0
     assert scores[revisit.LAST_SEEN]["psnr"] < CEILING
     assert len({scores[name]["psnr"] for name in revisit.MEMORIES}) == len(revisit.MEMORIES)
     assert len(scores["window"]["psnr_by_frame"]) == 8
