@@ -21,6 +21,7 @@ from engine.world import World
 
 if TYPE_CHECKING:
     from engine.core import Engine
+    from engine.play.title import Title
 
 ABOUT = """\
 Play a world that a neural network draws.
@@ -31,7 +32,8 @@ Play a world that a neural network draws.
   python play.py replay=out                                   are its frames the same again?
   python play.py export=out format=gif every=2                as gif, mp4 or png, one frame of 2
 
-world is a world's name or a checkpoint's folder, start the number of a start scene. denoise_steps (null: the
+world is a world's name or a checkpoint's folder, start the number of a start scene (null: the
+title screen asks, unless title=false or a script plays). denoise_steps (null: the
 checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU. scale is the window's size
 in frame sizes (null: fits the screen), sensitivity degrees per pixel of mouse motion. script plays a file's actions in
 place of the keys, record keeps what is played in a folder, frames is how many a headless run plays. saves and
@@ -49,7 +51,8 @@ class Settings:
     world: str = "doom"
     device: str = "auto"
     seed: int = 0
-    start: int = 0
+    start: int | None = None
+    title: bool = True
     denoise_steps: int | None = None
     threads: int | None = None
     fullscreen: bool = False
@@ -128,11 +131,12 @@ def _play_headless(settings: Settings, load: Load | None) -> int:
 
     actions = _script(settings)
     record = Path(settings.record) if settings.record else None
-    print(headless.play(_loader(settings, load), actions, settings.frames, start=settings.start, record=record))
+    print(headless.play(_loader(settings, load), actions, settings.frames, start=settings.start or 0, record=record))
     return 0
 
 
 def _play_in_window(settings: Settings, load: Load | None) -> int:
+    from engine.data.starts import num_starts
     from engine.play.game import Game
     from engine.play.window import Window
 
@@ -142,13 +146,16 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
     frame_size = (world.frame.width, world.frame.height) if world else (320, 192)
     saves = Saves(Path(settings.saves) if settings.saves else data_folder() / "saves", settings.slot)
     window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.smooth)
+    asks = settings.title and world is not None and num_starts(world.name) > 0 and not settings.script
+    start = settings.start if settings.start is not None or asks else 0
     game = Game(
         window,
         _loader(settings, load),
         title=title,
         saves=saves,
         screenshots=Path(settings.screenshots) if settings.screenshots else data_folder() / "screenshots",
-        start=settings.start,
+        start=start,
+        title_screen=None if start is not None or world is None else lambda: _title(settings, world, saves),
         sensitivity=settings.sensitivity,
         record=Path(settings.record) if settings.record else None,
         hud=settings.hud,
@@ -161,6 +168,15 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
         for sentence in game.worker.recorded:
             print(sentence)
     return 0
+
+
+def _title(settings: Settings, world: World, saves: Saves) -> Title:
+    from engine.play.title import Title
+
+    steps = settings.denoise_steps or "the checkpoint's own number of"
+    machine = f"loading for device {settings.device} with {steps} denoise steps a frame"
+    size = world.frame.width, world.frame.height
+    return Title(world.title, world.name, size, saves.newest_first(world.name), machine)
 
 
 def _loader(settings: Settings, load: Load | None) -> Callable[[], Engine]:

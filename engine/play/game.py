@@ -12,10 +12,12 @@ import pygame
 from engine.action import Action
 from engine.errors import RecordingError
 from engine.play import screenshot
+from engine.play.gamepad import Gamepad
 from engine.play.hud import WINDOW_KEYS, Hud, HudState
 from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
 from engine.play.saves import Saves
+from engine.play.title import Title
 from engine.play.window import Window
 from engine.play.worker import Worker
 from engine.world import World
@@ -41,21 +43,26 @@ class Game:
         title: str,
         saves: Saves,
         screenshots: Path,
-        start: int = 0,
+        start: int | None = 0,
+        title_screen: Callable[[], Title] | None = None,
         sensitivity: float = 0.12,
         record: Path | None = None,
         hud: bool = True,
         script: Callable[[World], Iterator[Action]] | None = None,
     ):
-        """`sensitivity`: degrees per pixel. `record`: folder for recordings, begun at once if given.
+        """`start`: None to have `title_screen` make a screen to choose one on. `sensitivity`: degrees per pixel.
 
-        `script`: makes the actions to play in place of the keys.
+        `record`: folder for recordings, begun at once if given. `script`: makes the actions to play in
+        place of the keys.
         """
         self.window, self.worker = window, Worker(load, start, saves)
         self._saves, self._screenshots = saves, screenshots
         self._sensitivity, self._record, self._script = sensitivity, record, script
         self._shown = {"figures": hud, "keys": False, "map": False, "graph": False}
-        self._loading = LoadingScreen(title)
+        self._loading, self._gamepad = LoadingScreen(title), Gamepad()
+        self._title_screen = title_screen
+        self._title: Title | None = None
+        self._chosen_at: float | None = None
         self._keymap: Keymap | None = None
         self._hud: Hud | None = None
         self._running = True
@@ -82,11 +89,12 @@ class Game:
     def run(self) -> None:
         """Play until the player quits. Raises the error that stopped the worker, if one did."""
         began = time.monotonic()
+        self._title = self._title_screen() if self._title_screen else None
         self.worker.start()
         try:
             while self._running and not self.worker.error:
                 for event in pygame.event.get():
-                    self._handle(event)
+                    self._handle(self._gamepad.as_key(event, self._is_choosing))
                 if self._keymap is None and self.worker.view:
                     self._begin()
                 if self.worker.changed.is_set() or time.monotonic() >= self._redraw_at:
@@ -118,6 +126,8 @@ class Game:
     def _handle(self, event: pygame.event.Event) -> None:
         if event.type == pygame.QUIT:
             self._running = False
+        elif self._title and self._is_choosing:
+            self._choose(self._title, event)
         elif event.type == pygame.KEYDOWN and event.key in self._keys:
             if self._keymap or event.key == pygame.K_ESCAPE:
                 self._keys[event.key]()
@@ -134,11 +144,41 @@ class Game:
             self._keymap.handle(event)
         elif self._keymap and (event.type != pygame.MOUSEMOTION or self.window.has_mouse):
             self._keymap.handle(event)
+            self._gamepad.play(event, self._keymap)
+
+    @property
+    def _is_choosing(self) -> bool:
+        if self._title is None or self.worker.view:
+            return False
+        note = self.worker.note
+        if self._chosen_at is not None and note.said > self._chosen_at:  # it could not be loaded: choose another
+            self._chosen_at, self._title.note = None, note.text
+        return self._chosen_at is None
+
+    def _choose(self, title: Title, event: pygame.event.Event) -> None:
+        """An event on the title screen."""
+        self._redraw_at = float("-inf")
+        if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
+            self._running = False
+        elif event.type == pygame.KEYDOWN and event.key == pygame.K_f:
+            self.window.toggle_fullscreen()
+        elif card := title.handle(event):
+            self._chosen_at, title.note = time.monotonic(), ""
+            self.worker.post(lambda: self.worker.load(card.save) if card.save else self.worker.open_start(card.start))
+
+    def _draw_opening(self, surface: pygame.Surface, elapsed_s: float) -> None:
+        """The title screen, or that the world loads."""
+        if self._title and self._is_choosing:
+            if engine := self.worker.engine:
+                self._title.machine = f"drawn on {engine.device} with {engine.denoise_steps} denoise steps a frame"
+            self._title.draw(surface)
+        else:
+            self._loading.draw(surface, elapsed_s)
 
     def _draw(self, elapsed_s: float) -> None:
         now, view, surface = time.monotonic(), self.worker.view, self.window.surface
         if view is None or self._hud is None:
-            self._loading.draw(surface, elapsed_s)
+            self._draw_opening(surface, elapsed_s)
             self._redraw_at = now + LoadingScreen.EVERY_S
         else:
             state = HudState(

@@ -8,6 +8,7 @@ from functools import lru_cache
 import pygame
 
 from engine.play.chart import LatencyPanel, MapPanel
+from engine.play.gamepad import HELP as GAMEPAD
 from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_height
 from engine.play.view import Note, View
 from engine.world import World
@@ -148,7 +149,7 @@ class Hud:
         rows = [(key.name, ", ".join(_short(bind) for bind in key.bind)) for key in self._world.keys]
         if self._world.mouse:
             rows.append(("look", "mouse"))
-        rows += [("", ""), *((what, _short(key)) for key, what in WINDOW_KEYS)]
+        rows += [("", ""), *((what, _short(key)) for key, what in WINDOW_KEYS), ("", ""), *GAMEPAD]
         return _panel(tuple((Text(what, DIM), Text(keys)) for what, keys in rows), height, space, (0, 11))
 
 

@@ -42,6 +42,29 @@ class Keymap:
         self._held: set[Button] = set()
         self._tapped: set[str] = set()  # pressed since the last frame, perhaps released again
         self._motion = [0.0, 0.0]  # degrees not yet taken: yaw, pitch
+        self._pad: set[tuple[tuple[str, int], str]] = set()  # what a gamepad holds: by which part, which key
+        self._turning = [0.0, 0.0]  # degrees per frame that a stick turns: yaw, pitch
+        self._rate = world.rate
+
+    def hold(self, name: str, part: tuple[str, int], pressed: bool) -> None:
+        """A gamepad's part presses or lets go of a key of the world; names that the world lacks are ignored."""
+        with self._lock:
+            if pressed and name in self._spec.keys:
+                self._pad.add((part, name))
+                self._tapped.add(name)
+            else:
+                self._pad.discard((part, name))
+
+    def look(self, axis: int, degrees_per_s: float) -> None:
+        """A gamepad's stick turns the view about an axis, 0 yaw or 1 pitch, from now on."""
+        with self._lock:
+            self._turning[axis] = degrees_per_s / self._rate
+
+    def let_go(self) -> None:
+        """The gamepad is gone, and what it held with it."""
+        with self._lock:
+            self._pad.clear()
+            self._turning = [0.0, 0.0]
 
     def handle(self, event: pygame.event.Event) -> None:
         """Take note of an event; those that mean nothing to the world are ignored."""
@@ -65,13 +88,15 @@ class Keymap:
         """The action of the frame that is about to be made; what it takes is gone from here."""
         with self._lock:
             pressed = {self._key_of[button] for button in self._held} | self._tapped
+            pressed |= {name for _, name in self._pad}
             keys = tuple(name for name in self._spec.keys if name in pressed)
-            action = self._spec.clip(Action(keys, (self._motion[0], self._motion[1])))
+            motion = [moved + turned for moved, turned in zip(self._motion, self._turning, strict=True)]
+            action = self._spec.clip(Action(keys, (motion[0], motion[1])))
             self._tapped.clear()
             limits = [*self._spec.mouse_limits, 0.0, 0.0]
             for axis, (taken, limit) in enumerate(zip(action.mouse, limits, strict=False)):
                 most = MAX_CARRY_FRAMES * limit
-                self._motion[axis] = max(-most, min(most, self._motion[axis] - taken))
+                self._motion[axis] = max(-most, min(most, motion[axis] - taken))
         return action
 
     def forget(self) -> None:

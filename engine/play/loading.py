@@ -36,15 +36,20 @@ class LoadingScreen:
         pygame.draw.rect(surface, ACCENT, light, border_radius=bar.height)
 
     def _draw_backdrop(self, width: int, height: int) -> pygame.Surface:
-        column = pygame.Surface((1, 2))
-        column.set_at((0, 0), TOP)
-        column.set_at((0, 1), BOTTOM)
-        backdrop = pygame.transform.smoothscale(column.convert(24), (width, height))
+        picture = backdrop(width, height)
         for words, size, colour, y in (
             (self._title, height // 7, LIGHT, 0.45),
             ("loading the network that draws this world", max(16, height // 30), DIM, 0.67),
             ("F1 shows the keys once it plays  ·  Esc quits", max(14, height // 38), (96, 103, 120), 0.94),
         ):
             text = font(size).render(words, True, colour)
-            backdrop.blit(text, text.get_rect(center=(width // 2, round(height * y))))
-        return backdrop.convert()
+            picture.blit(text, text.get_rect(center=(width // 2, round(height * y))))
+        return picture
+
+
+def backdrop(width: int, height: int) -> pygame.Surface:
+    """What lies behind everything that is shown before one plays."""
+    column = pygame.Surface((1, 2))
+    column.set_at((0, 0), TOP)
+    column.set_at((0, 1), BOTTOM)
+    return pygame.transform.smoothscale(column.convert(24), (width, height)).convert()

@@ -16,6 +16,7 @@ import pytest
 
 from engine.data.recording import open_recording
 from engine.play import app
+from engine.play.title import Title
 from engine.play.window import Window
 from engine.play.worker import Worker
 
@@ -70,7 +71,7 @@ def test_headless_needs_no_pygame():
 )
 @pytest.mark.parametrize("headless", ["true", "false"])
 def test_every_error_is_one_sentence_and_exit_code_2(engine, capsys, words, says, headless):
-    assert app.main([f"headless={headless}", *words], engine.load) == 2
+    assert app.main([f"headless={headless}", "title=false", *words], engine.load) == 2
     err = capsys.readouterr().err
     assert says in err and err.startswith("play: ") and err.count("\n") == 1
     assert "Traceback" not in err
@@ -79,7 +80,7 @@ def test_every_error_is_one_sentence_and_exit_code_2(engine, capsys, words, says
 def test_a_fault_of_the_engine_is_one_sentence_too(engine, capsys):
     engine.fails_at, engine.failure = 3, MemoryError("no room")
     for headless in ("true", "false"):
-        assert app.main([f"headless={headless}"], engine.load) == 2
+        assert app.main([f"headless={headless}", "title=false"], engine.load) == 2
         err = capsys.readouterr().err
         assert "MemoryError: no room" in err and err.count("\n") == 1
 
@@ -157,6 +158,7 @@ class Player:
         self.engine = engine
         self.failure: BaseException | None = None
         self.worker: Any = None
+        self.words = ["title=false"]
 
     def until(self, condition, timeout_s=5.0):
         end = time.monotonic() + timeout_s
@@ -181,11 +183,20 @@ class Player:
         self.post(pygame.KEYUP, key=key)
 
     def play(self, steps, *words):
-        """main's exit code after a window in which `steps(self)` was played, then closed."""
+        """main's exit code after a window in which `steps(self)` was played once frames came, then closed."""
+
+        def begun(player):
+            player.until(lambda: len(player.engine.actions) > 2)
+            steps(player)
+
+        return self.play_at_once(begun, *words)
+
+    def play_at_once(self, steps, *words):
+        """The same without waiting for frames."""
+        self.worker = None
 
         def run():
             try:
-                self.until(lambda: len(self.engine.actions) > 2)
                 steps(self)
             except BaseException as failure:
                 self.failure = failure
@@ -195,7 +206,7 @@ class Player:
 
         thread = threading.Thread(target=run)
         thread.start()
-        code = app.main(list(words), self.engine.load)
+        code = app.main([*self.words, *words], self.engine.load)
         thread.join()
         if self.failure:
             raise self.failure
@@ -280,6 +291,81 @@ def test_saving_loading_branches_and_screenshots(player, tmp_path):
     assert said[-2] == f"loaded slot {kept[2]!r}"  # the later of the two
     pictures = list((tmp_path / "data" / "mag-engine" / "screenshots").glob("toy-*.png"))
     assert [pygame.image.load(picture).get_size() for picture in pictures] == [(80, 48)]
+
+
+def test_the_title_screen_offers_starts_and_goes_on_from_the_last_save(player, tmp_path):
+    saves = tmp_path / "s"
+
+    def choose_second_start(p):
+        p.until(lambda: p.worker and p.worker.engine and pygame.display.get_init() and pygame.display.get_surface())
+        p.press(pygame.K_RIGHT)
+        p.press(pygame.K_RETURN)
+        p.frames(10)
+        p.press(pygame.K_F5)
+        p.until(lambda: "saved" in p.note())
+
+    def continue_the_save(p):
+        p.until(lambda: p.worker and p.worker.engine)
+        p.press(pygame.K_RETURN)
+        p.until(lambda: "no saved session" in p.note() or "is not a saved" in p.note())
+        p.press(pygame.K_DOWN)
+        p.press(pygame.K_UP)
+        p.press(pygame.K_RIGHT)
+        p.press(pygame.K_RETURN)
+        p.frames(3)
+
+    player.words = [f"saves={saves}"]
+    assert player.play_at_once(choose_second_start) == 0
+    assert player.engine.starts == [1]
+    count = player.engine.count
+    (saves / "doom").mkdir()  # the window's world is doom, the engine's a toy that stands in for it
+    (saves / "toy" / "autosave.save").rename(saves / "doom" / "autosave.save")
+    (saves / "doom" / "broken.save").write_text("nothing")
+    assert player.play_at_once(continue_the_save) == 0
+    assert player.engine.starts == [1] and player.engine.count >= count + 3
+
+
+def test_a_click_chooses_and_escape_leaves_the_title_screen(player, monkeypatch):
+    titles = []
+    draw = Title.draw
+    monkeypatch.setattr(Title, "draw", lambda self, surface: (titles.append(self), draw(self, surface)))
+
+    def click(p):
+        p.until(lambda: titles and titles[-1]._cards[2].place.width and titles[-1]._cards[11].picture)
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=titles[-1]._cards[2].place.center)
+        p.frames(3)
+
+    def leave(p):
+        p.until(lambda: titles)
+        p.press(pygame.K_ESCAPE)
+
+    player.words = []
+    assert player.play_at_once(click) == 0 and player.engine.starts == [2]
+    titles.clear()
+    assert player.play_at_once(leave) == 0 and player.engine.starts == [2]
+
+
+def test_a_gamepad_chooses_walks_looks_and_rewinds(player):
+    pad = {"instance_id": 0}
+
+    def steps(p):
+        p.until(lambda: p.worker and p.worker.engine and pygame.display.get_surface())
+        p.post(pygame.CONTROLLERBUTTONDOWN, button=pygame.CONTROLLER_BUTTON_DPAD_RIGHT, **pad)
+        p.post(pygame.CONTROLLERBUTTONDOWN, button=pygame.CONTROLLER_BUTTON_A, **pad)
+        p.frames(5)
+        p.post(pygame.CONTROLLERAXISMOTION, axis=pygame.CONTROLLER_AXIS_LEFTY, value=-32768, **pad)
+        p.post(pygame.CONTROLLERAXISMOTION, axis=pygame.CONTROLLER_AXIS_RIGHTX, value=32767, **pad)
+        p.frames(40)
+        p.post(pygame.CONTROLLERAXISMOTION, axis=pygame.CONTROLLER_AXIS_TRIGGERLEFT, value=32767, **pad)
+        p.until(lambda: p.engine.count < 20)
+        p.post(pygame.CONTROLLERAXISMOTION, axis=pygame.CONTROLLER_AXIS_TRIGGERLEFT, value=0, **pad)
+        p.until(lambda: p.note().endswith("s back") and not p.worker._rewinding)
+
+    player.words = []
+    assert player.play_at_once(steps) == 0
+    assert player.engine.starts == [1]
+    walked = [action for action in player.engine.actions if action.keys == ("forward",)]
+    assert len(walked) > 30 and walked[20].mouse[0] == pytest.approx(220 / player.engine.world.rate)
 
 
 def test_backspace_rewinds_while_it_is_held(player):

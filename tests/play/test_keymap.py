@@ -138,3 +138,24 @@ def test_every_bind_of_every_shipped_world_can_be_pressed():
                 keymap.handle(pygame.event.Event(kind, code))
                 assert keymap.take().keys == (key.name,), bind
                 keymap.handle(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+
+
+def test_a_gamepad_holds_keys_beside_the_keyboard(keymap):
+    keymap.hold("forward", ("axis", 1), True)
+    keymap.hold("forward", ("button", 11), True)
+    keymap.hold("fly", ("button", 3), True)
+    keymap.hold("forward", ("axis", 1), False)
+    assert [keymap.take().keys for _ in range(2)] == [("forward",)] * 2
+    keymap.hold("forward", ("button", 11), False)
+    assert keymap.take() == Action()
+
+
+def test_a_stick_turns_until_it_is_let_go(keymap):
+    keymap.look(0, 100.0)
+    keymap.handle(moved(4, 0))
+    assert [keymap.take().mouse[0] for _ in range(2)] == [7.0, 5.0]
+    keymap.look(0, 2000.0)
+    assert keymap.take().mouse[0] == 30.0
+    keymap.let_go()
+    keymap.forget()
+    assert keymap.take() == Action()
