@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ WINDOW_KEYS = (
     ("f5", "save"),
     ("f9", "load what was saved"),
     ("b", "keep this moment"),
-    ("g", "go back to the moment kept last"),
+    ("g", "go to the moment kept last"),
     ("backspace", "hold: rewind"),
     ("n", "next start scene"),
     ("p", "pause"),
@@ -70,8 +71,9 @@ class Hud:
         height = text_height(area)
         margin = height // 2
         self._note(state.view)
-        self._draw_charts(surface, area, state, height)
-        if state.show_figures:
+        if not state.show_keys:  # the table needs the room
+            self._draw_charts(surface, area, state, height)
+        if state.show_figures and not state.show_keys:
             surface.blit(
                 _panel(self._current_figures(state.view, now), height, area.size), (area.x + margin, area.y + margin)
             )
@@ -81,8 +83,8 @@ class Hud:
             sign = _panel(((Text("Paused", ACCENT), Text("   P goes on", DIM)),), round(height * 1.4), area.size)
             surface.blit(sign, sign.get_rect(midtop=(area.centerx, area.y + margin)))
         if state.show_keys:
-            table = self._keys(height, area.size)
-            surface.blit(table, table.get_rect(center=area.center))
+            table = self._keys(height, (area.width, area.height - 3 * height))  # below it is room for a note
+            surface.blit(table, table.get_rect(midtop=(area.centerx, area.y + margin)))
         bottom = area.bottom - margin
         for words, colour in self._sentences(state, now):
             line = _panel(((Text(words, colour),),), height, (area.width - 2 * margin, area.height))
@@ -146,11 +148,18 @@ class Hud:
         pygame.draw.circle(surface, RED, (place.x + round(height * 0.95), place.centery), round(height * 0.28))
 
     def _keys(self, height: int, space: tuple[int, int]) -> pygame.Surface:
-        rows = [(key.name, ", ".join(_short(bind) for bind in key.bind)) for key in self._world.keys]
+        """The world's keys and the gamepad's on the left, the window's on the right."""
+        left = [(key.name, ", ".join(_short(bind) for bind in key.bind)) for key in self._world.keys]
         if self._world.mouse:
-            rows.append(("look", "mouse"))
-        rows += [("", ""), *((what, _short(key)) for key, what in WINDOW_KEYS), ("", ""), *GAMEPAD]
-        return _panel(tuple((Text(what, DIM), Text(keys)) for what, keys in rows), height, space, (0, 11))
+            left.append(("look", "mouse"))
+        left += [("", ""), ("gamepad", ""), *GAMEPAD]
+        right = [(what, _short(key)) for key, what in WINDOW_KEYS]
+        rows = []
+        for pair in itertools.zip_longest(left, right, fillvalue=("", "")):
+            rows.append(
+                tuple(Text(words, colour) for cell in pair for words, colour in zip(cell, (DIM, LIGHT), strict=True))
+            )
+        return _panel(tuple(rows), height, space, (0, 9, 20, 31))
 
 
 @lru_cache(maxsize=32)

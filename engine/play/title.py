@@ -16,6 +16,7 @@ from engine.play.loading import backdrop
 from engine.play.panel import ACCENT, DIM, LIGHT, font
 
 MOST_SAVES = 8
+ROWS = 3  # of cards that are seen at once
 MOVES = {pygame.K_LEFT: (-1, 0), pygame.K_RIGHT: (1, 0), pygame.K_UP: (0, -1), pygame.K_DOWN: (0, 1)}
 CHOOSE = (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE)
 EMPTY = (38, 42, 56)
@@ -91,17 +92,19 @@ class Title:
     def _draw_cards(self, surface: pygame.Surface, room: pygame.Rect) -> None:
         self._columns = max(1, min(4, room.width // 200))
         gap = max(8, room.width // 60)
-        size = (room.width - gap) // self._columns - gap
-        tall = size * self._shape[1] // self._shape[0]
-        text = font(max(14, size // 13))
-        step = tall + gap + text.get_height()
+        text = font(max(14, room.height // 24))
+        under = gap + text.get_height()
+        widest = (room.width - gap) // self._columns - gap
+        tall = max(8, min(widest * self._shape[1] // self._shape[0], room.height // ROWS - under))
+        size, step = tall * self._shape[0] // self._shape[1], tall + under
+        left = (room.width - self._columns * (size + gap) + gap) // 2
         row = self._selected // self._columns
         visible = max(1, room.height // step)
         self._scroll = min(max(self._scroll, row - visible + 1), row)
         surface.set_clip(room)
         for index, card in enumerate(self._cards):
             x, y = index % self._columns, index // self._columns - self._scroll
-            card.place = pygame.Rect(gap + x * (size + gap), room.y + 4 + y * step, size, tall)
+            card.place = pygame.Rect(left + x * (size + gap), room.y + 4 + y * step, size, tall)
             if not card.place.colliderect(room):
                 continue
             pygame.draw.rect(surface, EMPTY, card.place)
