@@ -46,15 +46,24 @@ def measure(subject: Subject) -> Found:
     path = subject.settings.media / f"bench_drift_{settings.seconds}s{subject.settings.suffix}.png"
     write_sheet(path, _lines(sheet))
     figures = _figures(own, real, cells, min(settings.seconds // 2, PERIOD) * rate)
-    rows = [[name, *(figures["slopes"][name][key] for key in ("own", "real", "real_spread"))] for name in STATISTICS]
-    rows += [[f"Frechet distance to real, {when}", *figures["frechet"][when], None] for when in figures["frechet"]]
     note = (
         f"{len(clips)} rollouts of {settings.seconds} s on maps never trained on. Slopes are per minute, on the scale "
         "0 to 255, mean over rollouts; the spread is between real episodes. Frechet distance, of codec cells: own "
         "frames against the same real footage, and real footage against that of the other episodes."
     )
     columns = ["figure", "generated", "real footage", "spread of real"]
-    return Found({"drift": table(columns, rows, note)}, figures | {"sheet": path.name, "seconds": settings.seconds})
+    return Found({"drift": table(columns, rows(figures), note)}, figures | {"sheet": path.name, "seconds": settings.seconds})
+
+
+def rows(figures: dict[str, Any]) -> list[list[Any]]:
+    """A table of levels and slopes: a picture that has fallen apart already no longer changes."""
+    found: list[list[Any]] = []
+    for index, name in enumerate(STATISTICS):
+        own, real = (float(np.mean([row[index] for row in figures["by_second"][key]])) for key in ("own", "real"))
+        slope = figures["slopes"][name]
+        found.append([f"{name}, mean", round(own, 3), round(real, 3), None])
+        found.append([f"{name}, slope per minute", slope["own"], slope["real"], slope["real_spread"]])
+    return found + [[f"Frechet distance to real, {when}", *pair, None] for when, pair in figures["frechet"].items()]
 
 
 def slopes(values: np.ndarray, seconds: float = 1.0) -> np.ndarray:

@@ -142,6 +142,8 @@ def test_drift_of_real_frames_is_that_of_real_footage(make_subject, monkeypatch)
     found = drift.measure(subject)
     for name, slope in found.figures["slopes"].items():
         assert slope["own"] == slope["real"] != 0, name
+    means = [row for row in found.tables["drift"]["rows"] if row[0].endswith("mean")]
+    assert len(means) == len(drift.STATISTICS) and all(row[1] == row[2] > 0 for row in means)
     assert [pair[0] for pair in found.figures["frechet"].values()] == pytest.approx([0, 0, 0], abs=1e-2)
     assert (subject.settings.media / found.figures["sheet"]).exists()
 
