@@ -52,7 +52,8 @@ def measure(subject: Subject) -> Found:
         "frames against the same real footage, and real footage against that of the other episodes."
     )
     columns = ["figure", "generated", "real footage", "spread of real"]
-    return Found({"drift": table(columns, rows(figures), note)}, figures | {"sheet": path.name, "seconds": settings.seconds})
+    figures |= {"sheet": path.name, "seconds": settings.seconds}
+    return Found({"drift": table(columns, rows(figures), note)}, figures)
 
 
 def rows(figures: dict[str, Any]) -> list[list[Any]]:
