@@ -121,7 +121,10 @@ class GeneratorTraining:
 
     @torch.no_grad()
     def evaluate(self, path: Path) -> dict[str, float]:
-        """PSNR against the codec's round trip on held-out maps: next frame in 1 and 4 steps, without memory, and of a rollout."""
+        """PSNR against the codec's round trip on held-out maps.
+
+        Next frame in 1 and 4 steps and without memory, and own rollouts of a chunk in 1 and 2 steps.
+        """
         random = torch.Generator(self.device).manual_seed(7)
         window, count = self.model.settings.recent_frames, 32
         chunk = self.held_out.draw(count, random)
