@@ -16,6 +16,7 @@ import torch
 from engine import Action, Engine, EngineError, checkpoint
 from engine.data import savefile
 from engine.errors import SaveError, SessionError
+from engine.model.memory_bank import BUFFERS
 from tests.conftest import random_model
 from tests.test_core import PIXELS, WALK, assert_equal_frames, frames_of
 from tests.toy import play
@@ -81,7 +82,7 @@ def test_an_hour_of_memory_loads_in_under_a_second(toy_engine: Engine, tmp_path:
     more = 20_000
     tensors["moments.numbers"][:, 0] += 3 * more
     tensors["moments.numbers"][:, 1] += more
-    for name in ("bank.tokens", "bank.scales", "bank.poses"):
+    for name in (f"bank.{name}" for name in BUFFERS):
         tensors[name] = torch.cat([tensors[name], tensors[name][:1].expand(more, *tensors[name].shape[1:])])
     tensors["bank.poses"][3:, 0] = torch.linspace(-500, 500, more)
     path = savefile.write(tmp_path / "a.save", tensors, meta)

@@ -27,11 +27,18 @@ class Player(Protocol):
 
 
 def make_env(name: str, **settings: Any) -> gymnasium.Env:
-    """The real game of a world as a Gymnasium environment. Settings are the game's own (doom: seed, flavour, wad, map).
+    """The real game of a world as a Gymnasium environment.
 
-    Raises WorldError for an unknown world, a setting the game refuses, or a game that is not installed.
+    Settings are the game's own (doom: seed, flavour, wad, map, depth). Raises WorldError for an unknown world, a
+    setting the game refuses, or a game that is not installed.
     """
     return _part(name, "make_env")(**settings)
+
+
+def footage_settings(name: str) -> dict[str, Any]:
+    """What `make_env` takes on top where footage is recorded: the game then tells what only training asks for."""
+    _part(name, "make_env")
+    return dict(getattr(importlib.import_module(f"worlds.{name}"), "FOOTAGE", {}))
 
 
 def make_player(name: str, env: gymnasium.Env, seed: int, tour: str, gap: int = 64) -> Player:

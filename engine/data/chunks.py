@@ -120,6 +120,7 @@ class ChunkSampler:
             block_before=relative_to(store.poses[rows, before], anchor),
             block_index=frames,
             filled=filled,
+            nearness=store.nearness[rows, index],
         )
 
     def true_frames(self, episode: Tensor, start: Tensor) -> Tensor:

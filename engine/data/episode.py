@@ -6,6 +6,8 @@ A folder of plain files, read lazily:
     poses.npy     float32 [num_frames, 4]: x, y, z in the game's units, angle in degrees; NaN where the game has none
     frames.npy    uint8 [num_frames, height, width, 3] RGB, or [num_frames, height, width] with
     palette.npy   uint8 [num_colours, 3], where the game draws with at most 256 colours
+    depth.npy     float16 [num_frames, height / 8, width / 8], where the game tells it: distance from the camera along
+                  its axis in the game's units, of each square of 8x8 pixels
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 from engine.errors import RecordingError
 
 FORMAT = 1
+DEPTH_CELL = 8  # pixels on a side of one square of depth.npy
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Episode:
     poses: np.ndarray  # float32 [num_frames, 4]
     stored: np.ndarray  # uint8 [num_frames, height, width] palette indices or [..., 3] RGB
     palette: np.ndarray | None  # uint8 [num_colours, 3]
+    depth: np.ndarray | None = None  # float16 [num_frames, height / 8, width / 8], the game's units
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -57,6 +61,7 @@ def write_episode(
     poses: np.ndarray,
     meta: dict[str, Any],
     palette: np.ndarray | None = None,
+    depth: np.ndarray | None = None,
 ) -> None:
     """Write an episode to the folder `path`; episode.json comes last, so a folder with it is whole.
 
@@ -65,18 +70,20 @@ def write_episode(
     """
     actions, poses = np.asarray(actions, dtype=np.float32), np.asarray(poses, dtype=np.float32)
     palette = None if palette is None else np.asarray(palette, dtype=np.uint8)
-    for fault in _faults(frames, actions, poses, palette):
+    for fault in _faults(frames, actions, poses, palette, depth):
         raise RecordingError(f"cannot write an episode to {path}: {fault}")
     text = json.dumps({**meta, "format": FORMAT, "num_frames": len(frames)}, indent=1)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        for stale in ("episode.json", "palette.npy"):
+        for stale in ("episode.json", "palette.npy", "depth.npy"):
             (path / stale).unlink(missing_ok=True)
         np.save(path / "frames.npy", frames)
         np.save(path / "actions.npy", actions)
         np.save(path / "poses.npy", poses)
         if palette is not None:
             np.save(path / "palette.npy", palette)
+        if depth is not None:
+            np.save(path / "depth.npy", depth)
         (path / "episode.json.part").write_text(text, encoding="utf-8")
         (path / "episode.json.part").replace(path / "episode.json")
     except OSError as error:
@@ -94,15 +101,16 @@ def open_episode(path: Path | str) -> Episode:
         stored = _open_array(path / "frames.npy")
         actions, poses = np.array(_open_array(path / "actions.npy")), np.array(_open_array(path / "poses.npy"))
         palette = np.array(_open_array(path / "palette.npy")) if (path / "palette.npy").exists() else None
+        depth = _open_array(path / "depth.npy") if (path / "depth.npy").exists() else None
     except FileNotFoundError as error:
         raise RecordingError(f"{path} is not a whole episode: there is no {Path(error.filename).name}") from error
     except (OSError, ValueError, EOFError) as error:
         raise RecordingError(f"{path} is not a whole episode: {' '.join(str(error).split())}") from error
-    for fault in _faults(stored, actions, poses, palette):
+    for fault in _faults(stored, actions, poses, palette, depth):
         raise RecordingError(f"{path} is not a whole episode: {fault}")
     if meta.get("num_frames") != len(stored):
         raise RecordingError(f"{path} is not a whole episode: {len(stored)} frames, not {meta.get('num_frames')}")
-    return Episode(path, meta, actions, poses, stored, palette)
+    return Episode(path, meta, actions, poses, stored, palette, depth)
 
 
 def find_episodes(root: Path | str) -> list[Path]:
@@ -115,7 +123,9 @@ def _open_array(path: Path) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="r")
 
 
-def _faults(frames: np.ndarray, actions: np.ndarray, poses: np.ndarray, palette: np.ndarray | None) -> Iterator[str]:
+def _faults(
+    frames: np.ndarray, actions: np.ndarray, poses: np.ndarray, palette: np.ndarray | None, depth: np.ndarray | None
+) -> Iterator[str]:
     """What keeps these arrays from making an episode."""
     if frames.dtype != np.uint8:
         yield f"frames are uint8, not {frames.dtype}"
@@ -125,6 +135,10 @@ def _faults(frames: np.ndarray, actions: np.ndarray, poses: np.ndarray, palette:
         yield f"frames with a palette are [num_frames, height, width], not {list(frames.shape)}"
     if palette is not None and (palette.ndim != 2 or palette.shape[1] != 3 or palette.dtype != np.uint8):
         yield f"a palette is uint8 [num_colours, 3], not {palette.dtype} {list(palette.shape)}"
+    if depth is not None:
+        squares = [len(frames), *(size // DEPTH_CELL for size in frames.shape[1:3])]
+        if list(depth.shape) != squares or depth.dtype != np.float16:
+            yield f"depth is float16 {squares}, not {depth.dtype} {list(depth.shape)}"
     if actions.ndim != 2 or poses.ndim != 2 or poses.shape[1] != 4:
         yield (
             "actions are [num_frames, action size] and poses [num_frames, 4], "

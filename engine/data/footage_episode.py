@@ -14,7 +14,7 @@ import numpy as np
 import worlds
 from engine import world as definitions
 from engine.action import Action, ActionSpec
-from engine.data.episode import open_episode, write_episode
+from engine.data.episode import DEPTH_CELL, open_episode, write_episode
 from engine.data.footage_palette import PaletteFrames
 from engine.errors import RecordingError
 
@@ -31,6 +31,7 @@ class Played:
     palette: np.ndarray | None
     actions: np.ndarray  # float32 [num_frames, action size]; actions[0] is zeros
     poses: np.ndarray  # float32 [num_frames, 4]
+    depth: np.ndarray | None = None  # float16 [num_frames, height / 8, width / 8], where the game tells it
 
 
 def play(
@@ -47,6 +48,7 @@ def play(
     poses = np.zeros((num_frames, 4), dtype=np.float32)
     frames.append(frame)
     poses[0] = info.get("pose", NO_POSE)
+    depth = [_squares(info["depth"])] if "depth" in info else []
     for i in range(1, num_frames):
         action = choose(info.get("pose", NO_POSE))
         actions[i] = spec.encode(action)
@@ -56,15 +58,24 @@ def play(
             break
         frames.append(frame)
         poses[i] = info.get("pose", NO_POSE)
+        if depth:
+            depth.append(_squares(info["depth"]))
     stored, palette = frames.arrays()
-    return Played(stored, palette, actions[: len(stored)], poses[: len(stored)])
+    return Played(stored, palette, actions[: len(stored)], poses[: len(stored)], np.stack(depth) if depth else None)
+
+
+def _squares(depth: np.ndarray) -> np.ndarray:
+    """Depth [height, width] -> float16 [height / 8, width / 8], each square's harmonic mean: near things count most."""
+    rows, columns = (size // DEPTH_CELL for size in depth.shape)
+    inverse = 1 / depth[: rows * DEPTH_CELL, : columns * DEPTH_CELL].reshape(rows, DEPTH_CELL, columns, DEPTH_CELL)
+    return (1 / inverse.mean(axis=(1, 3))).astype(np.float16)
 
 
 def record(
     path: Path, world: str, game: dict[str, Any], num_frames: int, tour: str, gap: int, with_frames: bool = True
 ) -> None:
     """Record an episode of `world` into the folder `path`. game: settings of worlds.make_env, with its seed."""
-    env = worlds.make_env(world, **game)
+    env = worlds.make_env(world, **game, **worlds.footage_settings(world))
     try:
         player = worlds.make_player(world, env, game["seed"], tour, gap)
         spec = definitions.load(world).action_spec
@@ -73,7 +84,7 @@ def record(
         env.close()
     meta = {"world": world, "split": worlds.split_of(game["seed"]), "game": game, "seed": game["seed"], **player.marks}
     if with_frames:
-        write_episode(path, played.frames, played.actions, played.poses, meta, played.palette)
+        write_episode(path, played.frames, played.actions, played.poses, meta, played.palette, played.depth)
     else:
         _write_script(path, played, meta)
 
@@ -83,14 +94,14 @@ def render_again(path: Path, out: Path) -> None:
     meta, actions = _read_script(path)
     world, game = meta["world"], meta["game"]
     spec = definitions.load(world).action_spec
-    env = worlds.make_env(world, **game)
+    env = worlds.make_env(world, **game, **worlds.footage_settings(world))
     following = iter(actions[1:])
     try:
         played = play(env, spec, lambda _: spec.decode(next(following)), len(actions), seed=game["seed"])
     finally:
         env.close()
     kept = {key: value for key, value in meta.items() if key not in ("format", "num_frames")}
-    write_episode(out, played.frames, played.actions, played.poses, kept, played.palette)
+    write_episode(out, played.frames, played.actions, played.poses, kept, played.palette, played.depth)
 
 
 def _write_script(path: Path, played: Played, meta: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import SaveError
-from engine.model.memory_bank import MemoryBank
+from engine.model.memory_bank import BUFFERS, MemoryBank
 from engine.model.moments import Moment
 from engine.model.settings import ModelSettings
 
@@ -29,9 +29,7 @@ def pack(moments: Sequence[Moment], bank: MemoryBank, frame: np.ndarray) -> Name
         "moments.numbers": torch.tensor(numbers, dtype=torch.int64),
         "moments.random": torch.stack([moment.random for moment in moments]),
         "moments.height": torch.tensor([moment.height for moment in moments], dtype=torch.float64),
-        "bank.tokens": bank.tokens[:count],
-        "bank.scales": bank.scales[:count],
-        "bank.poses": bank.poses[:count],
+        **{f"bank.{name}": getattr(bank, name)[:count] for name in BUFFERS},
         "frame": torch.from_numpy(frame),
     }
     return packed
@@ -45,8 +43,8 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
     _check(tensors, settings)
     frame = tensors["frame"].numpy()
     bank = MemoryBank(settings, device)
-    bank.tokens, bank.scales = tensors["bank.tokens"].to(device), tensors["bank.scales"].to(device)
-    bank.poses = tensors["bank.poses"].to(device)
+    for name in BUFFERS:
+        setattr(bank, name, tensors[f"bank.{name}"].to(device))
     moments = []
     numbers: list[list[int]] = tensors["moments.numbers"].tolist()
     moved = {part: tensors[f"moments.{part}"].to(device) for part in ("latent", "action", "motion", "pose", "anchor")}
@@ -93,6 +91,9 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
         "bank.tokens": ((held, settings.frame_tokens, settings.memory_dim), (torch.int8,)),
         "bank.scales": ((held, settings.frame_tokens, 1), (torch.float16,)),
         "bank.poses": ((held, 3), (torch.float32,)),
+        "bank.latents": ((held, *settings.latent_shape), (torch.int8,)),
+        "bank.latent_scales": ((held, *settings.latent_shape[:2], 1), (torch.float16,)),
+        "bank.nearness": ((held, *settings.latent_shape[:2]), (torch.float16,)),
         "frame": ((settings.height, settings.width, 3), (torch.uint8,)),
     }
     if odd := sorted(expected.keys() ^ tensors.keys()):

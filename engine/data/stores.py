@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -57,12 +58,14 @@ class FrameStore:
 class LatentStore:
     """Encoded episodes of one length, whole on one device; latents are bfloat16 on a GPU.
 
-    latents: [E, T, rows, columns, channels]; actions: [E, T, size]; poses: [E, T, 3] (see pose.py).
+    latents: [E, T, rows, columns, channels]; actions: [E, T, size]; poses: [E, T, 3] (see pose.py);
+    nearness: float16 [E, T, rows, columns], 1 / distance in pose units; zeros where the game does not tell.
     """
 
     latents: Tensor
     actions: Tensor
     poses: Tensor
+    nearness: Tensor
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -73,11 +76,11 @@ class LatentStore:
             raise RecordingError(f"there are no latents at {path}: run stage=latents first")
         tensors = load_file(path, device=str(device))
         latents = tensors["latents"] if device.type == "cuda" else tensors["latents"].float()
-        return LatentStore(latents, tensors["actions"], tensors["poses"])
+        return LatentStore(latents, tensors["actions"], tensors["poses"], tensors["nearness"])
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"latents": self.latents, "actions": self.actions, "poses": self.poses}, path)
+        save_file(vars(self), path)
 
 
 @torch.no_grad()
@@ -103,4 +106,14 @@ def encode_footage(
     latents = torch.stack([encode_episode(codec, episode, device)[:length] for episode in kept])
     actions = torch.from_numpy(np.stack([episode.actions[:length] for episode in kept])).to(device)
     game = torch.from_numpy(np.stack([episode.poses[:length] for episode in kept]))
-    return LatentStore(latents, actions, poses.from_game(game, pose_unit).to(device))
+    rows, columns = latents.shape[2:4]
+    near = [_nearness(episode, length, rows, columns, pose_unit) for episode in kept]
+    return LatentStore(latents, actions, poses.from_game(game, pose_unit).to(device), torch.stack(near).to(device))
+
+
+def _nearness(episode: Episode, length: int, rows: int, columns: int, pose_unit: float) -> Tensor:
+    """1 / distance of each cell of a latent, float16 [length, rows, columns], in pose units; zeros where not told."""
+    if episode.depth is None:
+        return torch.zeros(length, rows, columns, dtype=torch.float16)
+    inverse = pose_unit / torch.from_numpy(np.array(episode.depth[:length])).float()
+    return F.interpolate(inverse.unsqueeze(1), (rows, columns), mode="area").squeeze(1).half()

@@ -5,7 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.model.layers import Context, ContextReader, Layer, Patches, Waves, from_patches, modulate, norm, rms
+from engine.model.layers import (
+    Context,
+    ContextReader,
+    Layer,
+    Patches,
+    Waves,
+    from_patches,
+    modulate,
+    norm,
+    rms,
+    to_patches,
+)
+from engine.model.reprojection import Reprojector
 from engine.model.rope import Place
 from engine.model.settings import ModelSettings
 
@@ -19,6 +31,18 @@ class FrameEncoder(nn.Module):
         self.action = Waves(settings.action_size, settings.dim)
         self.motion = Waves(3, settings.dim)
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.encoder_layers))
+        self.settings = settings
+        self.to_nearness = nn.Sequential(
+            nn.Linear(settings.dim, settings.dim), nn.SiLU(), nn.Linear(settings.dim, settings.patch**2)
+        )
+        nn.init.zeros_(self.to_nearness[2].weight)
+        nn.init.zeros_(self.to_nearness[2].bias)
+
+    def nearness(self, tokens: Tensor) -> Tensor:
+        """Context tokens [B, F, tokens, dim] -> 1 / distance [B, F, rows, columns] of each cell, float32."""
+        settings = self.settings
+        found = self.to_nearness(tokens[:, :, : -settings.registers]).float()
+        return from_patches(found, settings.patch, settings.grid).squeeze(-1).clamp(-3, 3).exp()
 
     def forward(self, latents: Tensor, action: Tensor, motion: Tensor, place: Place) -> Tensor:
         """latents [B, F, rows, columns, channels], action [B, F, size] scaled, motion [B, F, 3] scaled.
@@ -32,6 +56,31 @@ class FrameEncoder(nn.Module):
         for layer in self.layers:
             h = layer(h, place)
         return rms(h).squeeze(1).unflatten(0, (batch, frames))
+
+
+class Momentum(nn.Module):
+    """How the camera moves on: from its last motion and the action, before anything is drawn."""
+
+    def __init__(self, settings: ModelSettings, hidden: int = 64) -> None:
+        super().__init__()
+        size = 2 + settings.action_size
+        self.straight = nn.Linear(size, 2)
+        self.bent = nn.Sequential(nn.Linear(size, hidden), nn.SiLU(), nn.Linear(hidden, 2))
+        for module in (self.straight, self.bent[2]):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
+
+    def forward(self, motion: Tensor, action: Tensor, yaw: Tensor) -> Tensor:
+        """motion: [.., 3], the last one as it looked back; action: [.., size], both scaled; yaw: [..], degrees.
+
+        Returns [.., 2], scaled: forward and right, in the axes of the heading that the action turns to.
+        """
+        angle = torch.deg2rad(yaw)
+        cos, sin = angle.cos(), angle.sin()
+        forward, right = motion[..., 0].float(), motion[..., 1].float()
+        told = torch.stack([forward * cos + right * sin, right * cos - forward * sin], dim=-1)
+        told = torch.cat([told.to(self.straight.weight.dtype), action.to(self.straight.weight.dtype)], dim=-1)
+        return (self.straight(told) + self.bent(told)).float()
 
 
 class Generator(nn.Module):
@@ -49,28 +98,36 @@ class Generator(nn.Module):
         self.layers = nn.ModuleList(Layer(settings, index, modulated=True) for index in range(settings.layers))
         self.recent = ContextReader(dim, settings.layers, settings)
         self.remembered = ContextReader(settings.memory_dim, len(settings.memory_readers), settings)
-        self.to_patches = nn.Linear(dim, settings.patch_dim)
+        self.momentum = Momentum(settings)
+        self.reproject = Reprojector(settings)
+        self.refer = nn.Linear(settings.patch_dim + settings.patch**2, dim, bias=False)
+        self.to_patches = nn.Linear(dim, 2 * settings.patch_dim)
         self.to_motion = nn.Linear(settings.registers * dim, 3)
         for module in (self.to_modulation, self.to_patches, self.to_motion):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
+        nn.init.constant_(self.to_patches.bias[settings.patch_dim :], 0.5)
 
     def forward(
-        self, noisy: Tensor, level: Tensor, action: Tensor, known: Tensor, place: Place, context: Context
-    ) -> tuple[Tensor, Tensor]:
+        self, noisy: Tensor, level: Tensor, action: Tensor, known: Tensor, place: Place, context: Context,
+        reference: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Predict the clean latents and the motion of each frame.
 
         noisy: [B, F, rows, columns, channels]. level: [B, F], 1 = pure noise. action: [B, F, size],
-        scaled. known: bool [B, F], whether the action is told. place: of all tokens.
+        scaled. known: bool [B, F], whether the action is told. place: of all tokens. reference: [B, F, rows, columns,
+        channels + 1], what earlier frames show of these (see reprojection.py).
         Returns latents like `noisy` and motion [B, F, 3], scaled (see pose.motion_between).
         """
         told = torch.where(known.unsqueeze(-1), self.action(action), self.no_action.to(noisy.dtype))
         condition = self.level(level.unsqueeze(-1)) + told
         modulation = self.to_modulation(nn.functional.silu(condition)).unflatten(-1, (8, -1))
-        h = self.patches(noisy, told)
+        patch, grid = self.settings.patch, self.settings.grid
+        h = self.patches(noisy, told, self.refer(to_patches(reference.to(noisy.dtype), patch)))
         for layer in self.layers:
             h = layer(h, place, context, modulation[:, :, :6])
         h = modulate(norm(h), modulation[:, :, 6], modulation[:, :, 7])
         registers = self.settings.registers
-        latents = from_patches(self.to_patches(h[:, :, :-registers]), self.settings.patch, self.settings.grid)
+        drawn, kept = (from_patches(x, patch, grid) for x in self.to_patches(h[:, :, :-registers]).chunk(2, dim=-1))
+        latents = torch.addcmul(drawn, kept, reference[..., :-1].to(drawn.dtype))
         return latents, self.to_motion(h[:, :, -registers:].flatten(2))

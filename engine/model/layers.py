@@ -122,9 +122,11 @@ class Patches(nn.Module):
         self.position = nn.Parameter(0.02 * torch.randn(rows * columns, settings.dim))
         self.registers = nn.Parameter(0.02 * torch.randn(settings.registers, settings.dim))
 
-    def forward(self, latents: Tensor, register_extra: Tensor) -> Tensor:
-        """register_extra: [B, frames, dim], added to every register."""
+    def forward(self, latents: Tensor, register_extra: Tensor, spatial_extra: Tensor | None = None) -> Tensor:
+        """Added to every register: register_extra [B, frames, dim]; to the rest: spatial_extra [B, frames, N, dim]."""
         spatial = self.embed(to_patches(latents, self.settings.patch)) + self.position.to(latents.dtype)
+        if spatial_extra is not None:
+            spatial = spatial + spatial_extra
         registers = self.registers.to(latents.dtype) + register_extra.unsqueeze(2)
         return torch.cat([spatial, registers], dim=2)
 

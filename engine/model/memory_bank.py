@@ -18,6 +18,7 @@ SECTORS = 8  # directions of view that the index tells apart
 NEWEST = 16  # newest entries that every choice looks at
 GROWTH = 256  # entries by which the buffers grow
 CANDIDATES = 600  # entries that one choice looks at, at most, beside the newest
+BUFFERS = ("tokens", "scales", "poses", "latents", "latent_scales", "nearness")  # of a bank, a row an entry
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
 
@@ -92,29 +93,37 @@ class MemoryBank:
         self.tokens = torch.zeros(0, settings.frame_tokens, settings.memory_dim, dtype=torch.int8, device=device)
         self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
         self.poses = torch.zeros(0, 3, device=device)
+        rows, columns, channels = settings.latent_shape
+        self.latents = torch.zeros(0, rows, columns, channels, dtype=torch.int8, device=device)
+        self.latent_scales = torch.zeros(0, rows, columns, 1, dtype=torch.float16, device=device)
+        self.nearness = torch.zeros(0, rows, columns, dtype=torch.float16, device=device)
         self.cells: dict[tuple[int, int, int], list[int]] = {}
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
     @property
     def num_bytes(self) -> int:
         """Bytes that the entries held take, without room to grow."""
-        one = self.tokens[:1].nbytes + self.scales[:1].nbytes + self.poses[:1].nbytes
-        return one * self.num_entries
+        return sum(getattr(self, name)[:1].nbytes for name in BUFFERS) * self.num_entries
 
-    def append(self, entry: Tensor, pose: Tensor) -> None:
-        """Keep one entry [tokens, memory_dim] seen at pose [3]."""
+    def append(self, entry: Tensor, pose: Tensor, latent: Tensor, nearness: Tensor) -> None:
+        """Keep one entry [tokens, memory_dim] of a block, with its last frame.
+
+        That frame: its latent [rows, columns, channels], 1 / distance [rows, columns], and pose [3].
+        """
         if self.num_entries == len(self.tokens) or self.num_entries < self.frozen:
             self._grow()
         index = self.num_entries
         self.tokens[index], self.scales[index] = quantise(entry)
-        self.poses[index] = pose
+        self.latents[index], self.latent_scales[index] = quantise(latent)
+        self.poses[index], self.nearness[index] = pose, nearness
         self.cells.setdefault(self._cell(pose), []).append(index)
         self.num_entries += 1
 
     def share(self) -> MemoryBank:
         """A bank of the same entries in the same buffers; whichever would write over the other's copies them first."""
         twin = MemoryBank(self.settings, self.device)
-        twin.tokens, twin.scales, twin.poses = self.tokens, self.scales, self.poses
+        for name in BUFFERS:
+            setattr(twin, name, getattr(self, name))
         twin.num_entries, twin.frozen = self.num_entries, len(self.tokens)
         self.frozen = max(self.frozen, self.num_entries)
         return twin
@@ -129,6 +138,10 @@ class MemoryBank:
     def read(self, indices: Tensor, dtype: torch.dtype) -> Tensor:
         """Entries [len(indices), tokens, memory_dim]."""
         return restore(self.tokens[indices], self.scales[indices], dtype)
+
+    def frame(self, index: int, dtype: torch.dtype) -> Tensor:
+        """The latent [rows, columns, channels] of an entry's frame."""
+        return restore(self.latents[index], self.latent_scales[index], dtype)
 
     def select(self, now: Tensor, count: int) -> Tensor:
         """Indices of at most `count` entries for a camera at `now` [K, 3]; the sink, entry 0, is always the first."""
@@ -162,8 +175,7 @@ class MemoryBank:
 
     def _grow(self) -> None:
         """Move the entries to buffers of the bank's own, with room for more."""
-        self.tokens, self.scales, self.poses = (
-            torch.cat([x[: self.num_entries], x.new_zeros(GROWTH, *x.shape[1:])])
-            for x in (self.tokens, self.scales, self.poses)
-        )
+        for name in BUFFERS:
+            held = getattr(self, name)[: self.num_entries]
+            setattr(self, name, torch.cat([held, held.new_zeros(GROWTH, *held.shape[1:])]))
         self.frozen = 0

@@ -64,6 +64,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     rollout.num_frames = last.num_frames
     rollout.pose, rollout.velocity, rollout.anchor = last.pose, last.motion, last.anchor
     rollout.slots = [list(last.slots)]
+    rollout.shown.there.fill_(False)
     rollout.randoms[0].set_state(last.random)
     rollout.recent_tokens.zero_()
     rollout.recent_poses[:] = moments[0].pose
@@ -76,6 +77,8 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
         )
         rollout.recent_tokens[:, ring] = tokens[:, 0]
         rollout.recent_poses[:, ring] = moment.pose
+        if moment is last:
+            rollout.show_last(moment.latent, tokens, moment.pose)
     for held in (*rollout.cache.keys, *rollout.cache.values):
         held.zero_()
     rollout.show_again()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from engine.model import pose as poses
 from engine.model.codec import Codec
 from engine.model.generator import FrameEncoder, Generator
 from engine.model.memory import MemoryModel
@@ -43,6 +44,17 @@ class WorldModel(nn.Module):
         """Degrees [..] that an encoded action [.., size] turns the camera to the right; 0 without a mouse."""
         axes = self.settings.mouse_axes
         return action[..., -axes].float() if axes else torch.zeros(action.shape[:-1], device=action.device)
+
+    def ask(self, pose: Tensor, motion: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """From where the coming frame will be seen, as far as pose [.., 3], last motion [.., 3] and action tell.
+
+        motion: scaled, as it looked back; action: [.., size] as the world encodes it. Returns the pose [.., 3] and
+        how far that is from where the camera was, [.., 2], scaled.
+        """
+        yaw = self.yaw(action)
+        carried = self.generator.momentum(motion, self.scale_action(action), yaw)
+        moved = torch.cat([carried.detach(), torch.zeros_like(carried[..., :1])], dim=-1)
+        return poses.advance(poses.turn(pose, yaw), moved), carried
 
     def place(self, time: Tensor, pose: Tensor) -> Place:
         """Places of all tokens of frames [B, F] at poses [B, F, 3], in the network's type."""

@@ -8,6 +8,7 @@ zeros, which become keys and values of zeros wherever they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.attention import FrameMask
 from engine.model.network import WorldModel
+from engine.model.reprojection import Shown
 from engine.model.settings import ModelSettings
 
 
@@ -38,6 +40,23 @@ class Chunk:
     block_before: Tensor
     block_index: Tensor
     filled: Tensor
+    nearness: Tensor | None = None  # [B, W + C, rows, columns], the game's own; zeros where it does not tell
+
+
+class Predicted(NamedTuple):
+    """What the network says of a chunk. C frames, then R rebuilt ones.
+
+    latents: [B, C + R, ...]; motion: [B, C + R, 3], scaled, from `asked`. asked: poses [B, C, 3], and carried:
+    [B, C, 2], from where the frames were thought to be seen (see WorldModel.ask). reference: [B, C, rows, columns,
+    channels + 1]. nearness: [B, W + C - 1, rows, columns] of the clean frames.
+    """
+
+    latents: Tensor
+    motion: Tensor
+    asked: Tensor
+    carried: Tensor
+    reference: Tensor
+    nearness: Tensor
 
 
 @dataclass
@@ -125,22 +144,55 @@ def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Ten
     return tokens.unflatten(0, (batch, slots)), entries.unflatten(0, (batch, slots)), chunk.block_poses[:, :, -1]
 
 
+def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
+    """The last frames of the memory slots' blocks, as references."""
+    nearness = model.encoder.nearness(block_tokens[:, :, -1])
+    features = model.generator.reproject.features(chunk.block_latents[:, :, -1])
+    return Shown(features, nearness, chunk.block_poses[:, :, -1], chunk.filled)
+
+
+def look_back(
+    model: WorldModel, chunk: Chunk, blocks: Shown, shown: Tensor, nearness: Tensor, asked: Tensor, blind: Tensor | None
+) -> Tensor:
+    """References [B, C, rows, columns, channels + 1] of a chunk's frames, from blocks and the clean frames `shown`.
+
+    blind: bool [B, 2], chunks that do without the last frame, and without the blocks.
+    """
+    window, slots = model.settings.recent_frames, model.settings.memory_entries
+    features = model.generator.reproject.features(shown)
+    there = torch.ones_like(chunk.actions[:, :-1, 0], dtype=torch.bool)
+    filled = blocks.there
+    if blind is not None:
+        there, filled = there & ~blind[:, :1], filled & ~blind[:, 1:]
+    everything = Shown(
+        torch.cat([blocks.features, features], dim=1),
+        torch.cat([blocks.nearness, nearness], dim=1),
+        torch.cat([blocks.poses, chunk.poses[:, :-1]], dim=1),
+        torch.cat([filled, there], dim=1),
+    )
+    frames = asked.shape[1]
+    last = slots + window - 1 + torch.arange(frames, device=asked.device).expand(len(asked), -1)
+    return model.generator.reproject(everything, last, asked)
+
+
 def predict_chunk(
     model: WorldModel, chunk: Chunk, noisy: Tensor, level: Tensor, masks: Masks, drop: Tensor | None = None,
     rebuild: Tensor | None = None, plain: Tensor | None = None, context: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    blind: Tensor | None = None,
+) -> Predicted:  # fmt: skip
     """Predict the clean latents and motions of a chunk's last C frames (and of the blocks to rebuild).
 
     noisy: [B, C + R, ...], level [B, C + R]; drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot
     whose R frames are to be rebuilt from its entry; plain: bool [B], chunks whose entries
     are the exact last frames of blocks instead of the memory model's; context: clean frames to show in place of
-    chunk.latents.
+    chunk.latents; blind: see look_back.
     """
     settings = model.settings
     window = settings.recent_frames
     shown = chunk.latents if context is None else context
-    moved = motions(chunk.before, chunk.poses).to(shown.dtype)
-    clean = model.encode_frames(shown[:, :-1], chunk.actions[:, :-1], moved[:, :-1])
+    moved = motions(chunk.before, chunk.poses)
+    clean = model.encode_frames(shown[:, :-1], chunk.actions[:, :-1], moved[:, :-1].to(shown.dtype))
+    nearness = model.encoder.nearness(clean)
     if drop is not None:
         clean = clean * ~drop[:, :-1, None, None]
     block_tokens, entries, entry_poses = memory_entries(model, chunk)
@@ -148,17 +200,21 @@ def predict_chunk(
 
     batch, total = chunk.actions.shape[:2]
     time = torch.arange(total, device=noisy.device).expand(batch, total)
-    asked = poses.turn(chunk.poses[:, window - 1 : -1], model.yaw(chunk.actions[:, window:]))
-    ask_time, actions = time[:, window:], chunk.actions[:, window:]
+    asked, carried = model.ask(chunk.poses[:, window - 1 : -1], moved[:, window - 1 : -1], chunk.actions[:, window:])
+    blocks = show_blocks(model, block_tokens, chunk)
+    reference = look_back(model, chunk, blocks, shown[:, :-1], nearness, asked, blind)
+    where, ask_time, actions, seen = asked, time[:, window:], chunk.actions[:, window:], reference
     known = torch.ones(batch, total - window, dtype=torch.bool, device=noisy.device)
     if rebuild is not None:
         rows = torch.arange(batch, device=noisy.device)
-        asked = torch.cat([asked, chunk.block_poses[rows, rebuild]], dim=1)
+        where = torch.cat([where, chunk.block_poses[rows, rebuild]], dim=1)
         actions = torch.cat([actions, torch.zeros_like(chunk.block_actions[rows, rebuild])], dim=1)
         ages = torch.arange(1 - settings.block_frames, 1, device=noisy.device).expand(batch, -1)
         ask_time = torch.cat([ask_time, ages], dim=1)
         known = torch.cat([known, torch.zeros_like(ages, dtype=torch.bool)], dim=1)
+        seen = torch.cat([seen, torch.zeros_like(seen[:, : settings.block_frames])], dim=1)
     recent = model.generator.recent(clean, model.place(time[:, :-1], chunk.poses[:, :-1]), dated=True)
     holder = ParallelContext(model, memory, recent, masks)
-    place = model.place(ask_time, asked)
-    return model.generator(noisy, level, model.scale_action(actions), known, place, holder)
+    place = model.place(ask_time, where)
+    latents, motion = model.generator(noisy, level, model.scale_action(actions), known, place, holder, seen)
+    return Predicted(latents, motion, asked, carried, reference, nearness)

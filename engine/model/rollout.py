@@ -12,6 +12,8 @@ from engine.model.kv_cache import KVCache
 from engine.model.memory_bank import MemoryBank
 from engine.model.network import WorldModel
 from engine.model.parallel import looking_back
+from engine.model.reprojection import Shown
+from engine.model.rope import Place
 from engine.model.sampler import denoise
 
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
@@ -50,6 +52,16 @@ class Rollout:
         self.velocity = torch.zeros(batch, 3, device=self.device)
         self.anchor = torch.zeros(batch, 2, device=self.device)
         self.slots = [[-1] * settings.memory_entries for _ in range(batch)]
+        rows, columns, _ = settings.latent_shape
+        frames = settings.memory_entries + 1  # one for each slot, and the last frame
+        self.shown = Shown(
+            torch.zeros(
+                batch, frames, rows * columns, settings.reference_dim, dtype=model.dtype, device=self.device
+            ),
+            torch.ones(batch, frames, rows, columns, device=self.device),
+            torch.zeros(batch, frames, 3, device=self.device),
+            torch.zeros(batch, frames, dtype=torch.bool, device=self.device),
+        )
 
     @torch.no_grad()
     def start(self, latents: Tensor, actions: Tensor, frame_poses: Tensor) -> None:
@@ -75,12 +87,11 @@ class Rollout:
 
         levels: noise levels in place of the rollout's own.
         """
-        asked = poses.turn(self.pose, self.model.yaw(action))
-        self._recall(asked)
-        place = self.model.place(self._time(), poses.relative_to(asked.unsqueeze(1), self.anchor))
+        asked, place, scaled, reference = self._prepare(action)
         noise = self._noise()
-        scaled = self.model.scale_action(action).unsqueeze(1).to(self.model.dtype)
-        latent, motion = denoise(self.model.generator, noise, levels or self.levels, scaled, place, self.cache)
+        latent, motion = denoise(
+            self.model.generator, noise, levels or self.levels, scaled, place, self.cache, reference
+        )
         return latent[:, 0], poses.advance(asked, motion[:, 0].float())
 
     @torch.no_grad()
@@ -99,29 +110,45 @@ class Rollout:
         self.recent_tokens[:, ring] = tokens[:, 0]
         self.recent_poses[:, ring] = pose
         self.cache.write_recent(ring, tokens, self._time(), poses.relative_to(pose.unsqueeze(1), self.anchor))
+        self.show_last(latent, tokens, pose)
         if self.memory == "full":
             self.past.append((tokens[:, 0], pose))
         self.num_frames += 1
         if self.num_frames % self.model.settings.block_frames == 0:
-            self._memorise()
+            self._memorise(latent)
+
+    def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor) -> None:
+        """Make the frame just committed, latent [B, ...] with tokens [B, 1, ...], a reference for the next one."""
+        shown, last = self.shown, self.model.settings.memory_entries
+        shown.features[:, last] = self.model.generator.reproject.features(latent.to(self.model.dtype))
+        shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
+        shown.poses[:, last], shown.there[:, last] = pose, True
 
     def use_memory(self, memory: str) -> None:
         """Change what the memory slots hold ("blocks" or "none") from the next frame on; the banks go on filling."""
         self.memory = memory
         self.slots = [[-1] * self.model.settings.memory_entries for _ in range(self.batch)]
         self.cache.clear_memory()
+        self.shown.there[:, : self.model.settings.memory_entries] = False
 
     @torch.no_grad()
     def locate(self, latent: Tensor, action: Tensor) -> Tensor:
         """Pose [B, 3] from which a true frame, latent [B, ...] that followed `action` [B, size], was seen."""
-        asked = poses.turn(self.pose, self.model.yaw(action))
-        self._recall(asked)
-        place = self.model.place(self._time(), poses.relative_to(asked.unsqueeze(1), self.anchor))
+        asked, place, scaled, reference = self._prepare(action)
         level = torch.full((self.batch, 1), CLEAN, device=self.device)
         known = torch.ones(self.batch, 1, dtype=torch.bool, device=self.device)
-        scaled = self.model.scale_action(action).unsqueeze(1).to(self.model.dtype)
-        _, motion = self.model.generator(latent.unsqueeze(1), level, scaled, known, place, self.cache)
+        _, motion = self.model.generator(latent.unsqueeze(1), level, scaled, known, place, self.cache, reference)
         return poses.advance(asked, motion[:, 0].float())
+
+    def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
+        """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and
+        what earlier frames show of it."""
+        asked, _ = self.model.ask(self.pose, self.velocity, action)
+        self._recall(asked)
+        place = self.model.place(self._time(), poses.relative_to(asked.unsqueeze(1), self.anchor))
+        last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=self.device)
+        reference = self.model.generator.reproject(self.shown, last, asked.unsqueeze(1))
+        return asked, place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
 
     def _time(self) -> Tensor:
         return torch.full((self.batch, 1), self.num_frames, device=self.device)
@@ -131,15 +158,16 @@ class Rollout:
         drawn = [torch.randn(shape, generator=random, device=self.device) for random in self.randoms]
         return torch.stack(drawn).to(self.model.dtype)
 
-    def _memorise(self) -> None:
-        """Compress the block that has just been finished into one entry of each session's bank."""
+    def _memorise(self, latent: Tensor) -> None:
+        """Compress the block that `latent` [B, ...] has just finished into one entry of each session's bank."""
         settings = self.model.settings
         last = torch.arange(self.num_frames - settings.block_frames, self.num_frames, device=self.device)
         ring = last % settings.recent_frames
         tokens, block_poses = self.recent_tokens[:, ring], self.recent_poses[:, ring]
         entries = self.model.compress_blocks(tokens, block_poses)
-        for bank, entry, pose in zip(self.banks, entries, block_poses[:, -1], strict=True):
-            bank.append(entry, pose)
+        nearness = self.shown.nearness[:, settings.memory_entries]
+        for bank, *kept in zip(self.banks, entries, block_poses[:, -1], latent, nearness, strict=True):
+            bank.append(*kept)
         if self.memory == "plain":
             self.plain_tokens.append(tokens[:, -1].clone())
 
@@ -149,7 +177,6 @@ class Rollout:
             return
         if self.memory == "full":
             self._show_past()
-            return
         ahead = poses.turn(asked, torch.rad2deg(self.velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         now = torch.stack([ahead, asked], dim=1)
         wanted = [
@@ -168,13 +195,21 @@ class Rollout:
         tokens = torch.zeros(self.batch, 1, settings.frame_tokens, size, dtype=self.model.dtype, device=self.device)
         where = torch.zeros(self.batch, 1, 3, device=self.device)
         for row, (bank, index) in enumerate(zip(self.banks, held, strict=True)):
+            self.shown.there[row, slot] = index >= 0
             if index < 0:
                 continue
-            where[row, 0] = bank.poses[index]
+            where[row, 0] = self.shown.poses[row, slot] = bank.poses[index]
+            self.shown.nearness[row, slot] = bank.nearness[index]
+            frame = bank.frame(index, self.model.dtype)
+            self.shown.features[row, slot] = self.model.generator.reproject.features(frame)
+            if self.memory == "full":
+                continue
             if self.memory == "plain":
                 tokens[row, 0] = self.plain_tokens[index][row]
             else:
                 tokens[row] = bank.read(torch.tensor([index], device=self.device), self.model.dtype)
+        if self.memory == "full":
+            return
         place = self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, self.anchor))
         if self.memory == "plain":
             kv = self.model.generator.recent(tokens, place, dated=False)[settings.memory_readers]

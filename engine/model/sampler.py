@@ -14,16 +14,18 @@ from engine.model.rope import Place
 
 
 def denoise(
-    generator: Generator, noise: Tensor, levels: Sequence[float], action: Tensor, place: Place, context: Context
-) -> tuple[Tensor, Tensor]:
+    generator: Generator, noise: Tensor, levels: Sequence[float], action: Tensor, place: Place, context: Context,
+    reference: Tensor,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Noise [B, 1, rows, columns, channels] -> (latent of the same shape, motion [B, 1, 3], scaled).
 
-    levels: noise levels from 1 down to 0 (see diffusion.schedule); action: [B, 1, size], scaled.
+    levels: noise levels from 1 down to 0 (see diffusion.schedule); action: [B, 1, size], scaled; reference: of the
+    frame, see reprojection.py.
     """
     latent, motion = noise, action.new_zeros(*noise.shape[:2], 3)
     known = torch.ones(noise.shape[:2], dtype=torch.bool, device=noise.device)
     for level, target in zip(levels[:-1], levels[1:], strict=True):
         now = torch.full(noise.shape[:2], level, device=noise.device)
-        predicted, motion = generator(latent, now, action, known, place, context)
+        predicted, motion = generator(latent, now, action, known, place, context, reference)
         latent = euler_step(latent, predicted, level, target) if target > 0 else predicted
     return latent, motion

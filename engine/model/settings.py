@@ -47,6 +47,8 @@ class ModelSettings:
     block_frames: int = 3  # frames that the memory model compresses together
     recent_frames: int = 6  # exact frames attended to
     memory_entries: int = 12  # memory entries attended to, the sink among them
+    references: int = 3  # of those, the ones whose frames are carried over into the coming view, beside the last frame
+    reference_dim: int = 128  # numbers that stand for a cell of a frame that is carried over
 
     def __post_init__(self) -> None:
         stride = self.codec.stride * self.patch

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine import checkpoint, world
@@ -20,7 +21,7 @@ from engine.model import pose as poses
 from engine.model.codec import to_bytes
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, chunk_masks, predict_chunk
+from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
 from engine.model.sampler import denoise
 from engine.train.codec import psnr, smooth
 from engine.train.critic import Adversary
@@ -81,17 +82,21 @@ class GeneratorTraining:
         noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
         plain = torch.rand(batch, generator=random, device=self.device) < stage.plain
         noisy = add_noise(target, noise, level)
-        latents, motion = self.predict(
+        blind = torch.rand(batch, 2, generator=random, device=self.device) < stage.blind
+        predicted = self.predict(
             self.model, chunk, noisy, level, self.masks[1 if coin[2] < 0.15 else window],
-            drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context,
+            drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context, blind=blind,
         )  # fmt: skip
+        latents = predicted.latents
         error = (latents.float() - target.float()).square().mean(dim=(2, 3, 4))
         weighted = error * velocity_weight(level, 0.2)
-        asked = poses.turn(chunk.poses[:, window - 1 : -1], self.model.yaw(chunk.actions[:, window:]))
-        truth = poses.motion_between(asked, chunk.poses[:, window:])
-        moved = smooth(motion[:, :frames].float() - truth)
-        metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach()}
-        loss = stage.predict * weighted[:, :frames].mean() + stage.motion * moved
+        moved, carried = self._moved(chunk, predicted)
+        reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
+        near = nearness_error(predicted.nearness, chunk)
+        metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach(), "carried": carried.detach()}
+        metrics |= {"reference": reference.detach(), "nearness": near.detach()}
+        loss = stage.predict * weighted[:, :frames].mean() + stage.motion * (moved + carried)
+        loss = loss + stage.reference * reference + stage.nearness * near
         if self.adversary is not None:
             pure = (level[:, :frames] == 1).flatten().nonzero()[: self.schedule.batch * 2, 0]
             real, made = (x[:, :frames].flatten(0, 1)[pure].to(target.dtype) for x in (target, latents))
@@ -103,6 +108,15 @@ class GeneratorTraining:
             loss = loss + stage.rebuild * (weighted[:, frames:].mean(1) * filled).mean()
             metrics["rebuild"] = error[:, frames:].mean().detach()
         return loss, metrics
+
+    def _moved(self, chunk: Chunk, predicted: Predicted) -> tuple[Tensor, Tensor]:
+        """Losses of the camera's motion: as the generator reads it off, and as it was foreseen before drawing."""
+        window, frames = self.model.settings.recent_frames, self.stage.frames
+        arrived = chunk.poses[:, window:]
+        moved = smooth(predicted.motion[:, :frames].float() - poses.motion_between(predicted.asked, arrived))
+        turned = poses.turn(chunk.poses[:, window - 1 : -1], self.model.yaw(chunk.actions[:, window:]))
+        carried = smooth(predicted.carried - poses.motion_between(turned, arrived)[..., :2])
+        return moved, carried
 
     def _blur(self, latents: Tensor, random: torch.Generator) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""
@@ -152,7 +166,7 @@ class GeneratorTraining:
         masks = chunk_masks(self.model.settings, self.stage.frames, 0, window, self.device)
         predict = Parallel(self.model, chunk, masks)
         noise = torch.randn(chunk.latents[:, window:].shape, generator=random, device=self.device)
-        return denoise(predict, noise, schedule(steps), chunk.actions[:, window:], None, None)[0]  # type: ignore[arg-type]
+        return denoise(predict, noise, schedule(steps), chunk.actions[:, window:], None, None, None)[0]  # type: ignore[arg-type]
 
     def _pixels(self, latents: Tensor) -> Tensor:
         parts = [self.model.codec.decode(part.float()).float() for part in latents.split(4)]
@@ -171,4 +185,14 @@ class Parallel:
         self.model, self.chunk, self.masks = model, chunk, masks
 
     def __call__(self, noisy: Tensor, level: Tensor, *_: object) -> tuple[Tensor, Tensor]:
-        return predict_chunk(self.model, self.chunk, noisy, level, self.masks)  # type: ignore[arg-type]
+        predicted = predict_chunk(self.model, self.chunk, noisy, level, self.masks)  # type: ignore[arg-type]
+        return predicted.latents, predicted.motion
+
+
+def nearness_error(found: Tensor, chunk: Chunk) -> Tensor:
+    """Loss of nearness [B, F, rows, columns], in octaves, where the game tells it."""
+    assert chunk.nearness is not None
+    truth = chunk.nearness[:, : found.shape[1]].float()
+    told = truth > 0
+    error = torch.where(told, found.log() - truth.clamp(min=1 / 20, max=20).log(), 0)
+    return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum", beta=0.1) / told.sum().clamp(min=1)

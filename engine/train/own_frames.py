@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from engine.data.chunks import ChunkSampler
-from engine.model import pose as poses
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, memory_entries, motions, read_memory
+from engine.model.parallel import Chunk, memory_entries, motions, read_memory, show_blocks
+from engine.model.reprojection import Shown
 from engine.model.sampler import denoise
 
 
@@ -26,10 +26,17 @@ class OwnFrames:
         self.cache = KVCache(model, batch, self.dtype)
         self.generate = torch.compile(model.generator, dynamic=False) if compiled else model.generator
         self.commit = torch.compile(self._commit, dynamic=False) if compiled else self._commit
+        reproject = model.generator.reproject
+        self.reproject = torch.compile(reproject, dynamic=False) if compiled else reproject
 
-    def _commit(self, latents: Tensor, actions: Tensor, motion: Tensor, time: Tensor, pose: Tensor) -> Tensor:
-        tokens = self.model.encode_frames(latents, actions, motion)
-        return self.model.generator.recent(tokens, self.model.place(time, pose), dated=True)
+    def _commit(
+        self, latents: Tensor, actions: Tensor, motion: Tensor, time: Tensor, pose: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Keys and values of a frame [B, 1, ...], its features and its nearness as a reference."""
+        model = self.model
+        tokens = model.encode_frames(latents, actions, motion)
+        kv = model.generator.recent(tokens, model.place(time, pose), dated=True)
+        return kv, model.generator.reproject.features(latents), model.encoder.nearness(tokens)
 
     @torch.no_grad()
     def roll_out(self, chunk: Chunk, levels: Sequence[float], random: torch.Generator) -> Tensor:
@@ -38,23 +45,43 @@ class OwnFrames:
         Memory is the chunk's, and the camera follows the true path; the recent frames become the model's own.
         """
         model, window = self.model, self.model.settings.recent_frames
-        memory = read_memory(model, *memory_entries(model, chunk), chunk.filled, None)
+        block_tokens, entries, entry_poses = memory_entries(model, chunk)
+        memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled, None)
         self.cache.write_memory(0, memory.to(self.dtype))
-        moved = motions(chunk.before, chunk.poses).to(chunk.latents.dtype)
+        blocks = show_blocks(model, block_tokens, chunk)
+        shown: Shown | None = None
+        last = torch.full_like(chunk.block_index[:, :1, 0], model.settings.memory_entries)
+        moved = motions(chunk.before, chunk.poses)
         latents = chunk.latents.clone()
         times = torch.arange(latents.shape[1], device=latents.device).expand(len(latents), -1)
         for index in range(latents.shape[1]):
             now = slice(index, index + 1)
             if index >= window:
-                asked = poses.turn(chunk.poses[:, index - 1], model.yaw(chunk.actions[:, index])).unsqueeze(1)
+                assert shown is not None
+                past = slice(index - 1, index)
+                asked, _ = model.ask(chunk.poses[:, past], moved[:, past], chunk.actions[:, now])
+                reference = self.reproject(shown, last, asked)
                 noise = torch.randn(latents[:, now].shape, generator=random, device=latents.device)
                 action = model.scale_action(chunk.actions[:, now])
                 place = model.place(times[:, now], asked)
-                made = denoise(self.generate, noise.to(latents.dtype), levels, action, place, self.cache)  # type: ignore[arg-type]
+                made = denoise(
+                    self.generate, noise.to(latents.dtype), levels, action, place, self.cache, reference  # type: ignore[arg-type]
+                )
                 latents[:, now] = made[0].to(latents.dtype)
-            kv = self.commit(latents[:, now], chunk.actions[:, now], moved[:, now], times[:, now], chunk.poses[:, now])
+            motion, pose = moved[:, now].to(latents.dtype), chunk.poses[:, now]
+            kv, *seen = self.commit(latents[:, now], chunk.actions[:, now], motion, times[:, now], pose)
+            shown = _add_last(blocks, *seen, pose)
             self.cache.write_frames(index % window, kv.to(self.dtype))
         return latents
+
+
+def _add_last(blocks: Shown, features: Tensor, nearness: Tensor, pose: Tensor) -> Shown:
+    """Memory slots' frames and the last frame [B, 1, ..], in the order in which the reprojector wants them."""
+    there = torch.ones_like(blocks.there[:, :1])
+    pairs = zip(
+        (blocks.features, blocks.nearness, blocks.poses, blocks.there), (features, nearness, pose, there), strict=True
+    )
+    return Shown(*(torch.cat([old, new.to(old.dtype)], dim=1) for old, new in pairs))
 
 
 class Streams:

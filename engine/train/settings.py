@@ -24,6 +24,8 @@ class ModelSizes:
     memory_dim: int = 128
     recent_frames: int = 6
     memory_entries: int = 12
+    references: int = 3
+    reference_dim: int = 128
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class GeneratorStage:
     rebuild: float = 0.3  # weight of rebuilding a block from its entry alone
     predict: float = 1.0  # weight of predicting the frames of the chunk
     motion: float = 0.1  # weight of predicting the camera's motion
+    reference: float = 0.3  # weight of what earlier frames show of the coming one
+    nearness: float = 0.1  # weight of telling how near each cell is
+    blind: float = 0.1  # share of chunks whose references lack the last frame, and of those that lack memory's
     pure: float = 0.15  # share of targets that start from pure noise
     context_noise: float = 0.2  # largest standard deviation added to clean frames shown
     no_memory: float = 0.1  # share of chunks without memory
@@ -91,7 +96,8 @@ class TrainSettings:
     generator: GeneratorStage = field(default_factory=GeneratorStage)
     memory: GeneratorStage = field(
         default_factory=lambda: GeneratorStage(
-            train=["memory"], predict=0.0, rebuild=1.0, motion=0.0, plain=0.0, no_memory=0.0, old_only=0.0
+            train=["memory"], predict=0.0, rebuild=1.0, motion=0.0, reference=0.0, nearness=0.0, plain=0.0,
+            no_memory=0.0, old_only=0.0,
         )
     )
     stream: GeneratorStage = field(

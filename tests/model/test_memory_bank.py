@@ -18,19 +18,25 @@ def bank_of(poses: torch.Tensor) -> MemoryBank:
     bank = MemoryBank(SETTINGS, torch.device("cpu"))
     random = torch.Generator().manual_seed(0)
     for pose in poses:
-        bank.append(torch.randn(SETTINGS.frame_tokens, SETTINGS.memory_dim, generator=random), pose)
+        entry = torch.randn(SETTINGS.frame_tokens, SETTINGS.memory_dim, generator=random)
+        bank.append(entry, pose, torch.zeros(SETTINGS.latent_shape), torch.ones(SETTINGS.latent_shape[:2]))
     return bank
 
 
 def test_entries_come_back_almost_exactly() -> None:
     bank = MemoryBank(SETTINGS, torch.device("cpu"))
     entries = torch.randn(300, SETTINGS.frame_tokens, SETTINGS.memory_dim)
-    for entry in entries:
-        bank.append(entry, torch.zeros(3))
+    latents = torch.randn(300, *SETTINGS.latent_shape)
+    for entry, latent in zip(entries, latents, strict=True):
+        bank.append(entry, torch.zeros(3), latent, torch.full(SETTINGS.latent_shape[:2], 0.5))
     read = bank.read(torch.arange(300), torch.float32)
     assert bank.num_entries == 300
     assert (read - entries).abs().max() < entries.abs().max() / 127
-    assert bank.num_bytes == 300 * (SETTINGS.frame_tokens * (SETTINGS.memory_dim + 2) + 12)
+    assert (bank.frame(7, torch.float32) - latents[7]).abs().max() < latents[7].abs().max() / 127
+    rows, columns, channels = SETTINGS.latent_shape
+    assert bank.num_bytes == 300 * (
+        SETTINGS.frame_tokens * (SETTINGS.memory_dim + 2) + 12 + rows * columns * (channels + 2 + 2)
+    )
 
 
 def test_the_view_that_saw_the_place_is_chosen_first() -> None:

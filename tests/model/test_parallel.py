@@ -12,19 +12,23 @@ from engine.model.rollout import Rollout
 from engine.model.settings import CodecSettings, ModelSettings
 
 
-@pytest.fixture
-def model() -> WorldModel:
+def small_model(references: int = 3) -> WorldModel:
     torch.manual_seed(0)
     codec = CodecSettings(latent_channels=8, encoder_widths=[8, 8, 8], decoder_widths=[8, 8, 8, 8])
     settings = ModelSettings(
         height=64, width=96, codec=codec, dim=128, layers=4, registers=2, memory_dim=32, recent_frames=4,
-        memory_entries=5, action_scale=[1.0] * 7 + [30.0],
+        memory_entries=5, references=references, reference_dim=16, action_scale=[1.0] * 7 + [30.0],
     )  # fmt: skip
     model = WorldModel(settings).eval()
     for name, parameter in model.named_parameters():
         if name.startswith(("generator", "encoder", "memory")):
             torch.nn.init.normal_(parameter, std=0.08)
     return model
+
+
+@pytest.fixture
+def model() -> WorldModel:
+    return small_model()
 
 
 def play(model: WorldModel, frames: int, batch: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -36,10 +40,13 @@ def play(model: WorldModel, frames: int, batch: int) -> tuple[torch.Tensor, torc
     return latents, actions, steps.cumsum(1)
 
 
-@pytest.mark.parametrize(("memory", "tolerance"), [("plain", 1e-4), ("blocks", 0.03)])
+@pytest.mark.parametrize(("memory", "references", "tolerance"), [("plain", 0, 1e-4), ("blocks", 3, 0.03)])
 @torch.no_grad()
-def test_cached_equals_parallel(model: WorldModel, memory: str, tolerance: float) -> None:
-    # A bank keeps blocks in int8, which costs a little; exact frames must agree to rounding.
+def test_cached_equals_parallel(
+    memory: str, references: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A bank keeps blocks and their frames in int8, which costs a little; exact frames must agree to rounding.
+    model = small_model(references)
     settings = model.settings
     window, block, batch, length = settings.recent_frames, settings.block_frames, 2, 4
     start = 12  # frames of history: four blocks, fewer than the memory slots
@@ -61,18 +68,19 @@ def test_cached_equals_parallel(model: WorldModel, memory: str, tolerance: float
     )  # fmt: skip
     noise = torch.randn(batch, length, *settings.latent_shape)
     masks = chunk_masks(settings, length, 0, window, model.device)
-    expected, motion = predict_chunk(
+    predicted = predict_chunk(
         model, chunk, noise, torch.ones(batch, length), masks, plain=torch.full((batch,), memory == "plain")
     )
+    expected, motion = predicted.latents, predicted.motion
 
     for index in range(length):
-        asked = poses.turn(rollout.pose, model.yaw(actions[:, start + index]))
-        if index == 0:
-            rollout._recall(asked)
-        place = model.place(rollout._time(), poses.relative_to(asked.unsqueeze(1), rollout.anchor))
-        action = model.scale_action(actions[:, start + index]).unsqueeze(1)
+        if index:
+            monkeypatch.setattr(rollout, "_recall", lambda asked: None)
+        _, place, action, reference = rollout._prepare(actions[:, start + index])
+        torch.testing.assert_close(reference[:, 0], predicted.reference[:, index], rtol=0, atol=tolerance)
         level, known = torch.ones(batch, 1), torch.ones(batch, 1, dtype=torch.bool)
-        latent, moved = model.generator(noise[:, index : index + 1], level, action, known, place, rollout.cache)
+        now = noise[:, index : index + 1]
+        latent, moved = model.generator(now, level, action, known, place, rollout.cache, reference)
         torch.testing.assert_close(latent[:, 0], expected[:, index], rtol=0, atol=tolerance)
         torch.testing.assert_close(moved[:, 0], motion[:, index], rtol=0, atol=tolerance)
         rollout.observe(latents[:, start + index], actions[:, start + index], track[:, start + index])

@@ -16,9 +16,14 @@ SCENES = (
 )  # fmt: skip
 
 
-def make_env(seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None) -> DoomEnv:
+FOOTAGE = {"depth": True}  # settings of make_env with which footage is recorded
+
+
+def make_env(
+    seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None, depth: bool = False
+) -> DoomEnv:
     """The real game on the generated map of `seed`, or on `map` of a WAD file (of Freedoom 2 without one)."""
-    return DoomEnv(seed=seed, flavour=flavour, wad=wad, map=map)
+    return DoomEnv(seed=seed, flavour=flavour, wad=wad, map=map, depth=depth)
 
 
 def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> Player:

@@ -24,6 +24,8 @@ TICS_PER_FRAME = 2
 CROP = slice(4, 196)  # rows of the game's 320x200 picture; it has no 320x192 mode
 SETTLING_TICS = 12  # the game ignores turning before
 ANGLE_STEP = 360.0 / 65536  # the game's finest turn, degrees
+DEPTH_STEP, DEPTH_BIAS = 7.2, 2.0  # map units: what the game's 8-bit depth counts in; fitted by warping frames
+SKY_DEPTH, SKY = 106, 4096.0  # the depth that the game writes for the sky, and what is told in its place
 NO_BOB = "+movebob 0 +stillbob 0"  # so that a pose has one picture, walking or standing
 
 
@@ -32,6 +34,7 @@ class DoomEnv(gymnasium.Env):
 
     Observations: RGB uint8 [192, 320, 3]. Actions: an engine.Action, or {"keys", "mouse"} as in the
     action space. info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
+    With `depth`, info["depth"]: float32 [192, 320], distance along the line of sight's axis, map units.
     Rewards are 0. An episode is terminated when the player dies or leaves the map.
     """
 
@@ -39,14 +42,15 @@ class DoomEnv(gymnasium.Env):
     render_mode = "rgb_array"
 
     def __init__(
-        self, seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None
-    ) -> None:
+        self, seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None,
+        depth: bool = False,
+    ) -> None:  # fmt: skip
         self.world = worlds_on_disk.load("doom")
         self.spec_of_actions = self.world.action_spec
         self.action_space = action_space(self.spec_of_actions)
         self.observation_space = observation_space(self.world)
         self._attack = self.spec_of_actions.keys.index("attack")
-        self.flavour = flavour
+        self.flavour, self.depth = flavour, depth
         self.map: DoomMap | None = None
         self._frame: np.ndarray | None = None
         self._game: Any = None
@@ -80,6 +84,7 @@ class DoomEnv(gymnasium.Env):
             getattr(game, f"set_render_{part}")(False)
         game.set_render_corpses(self.flavour == "monsters")
         game.set_render_weapon(self.flavour == "monsters")  # a shot should be seen
+        game.set_depth_buffer_enabled(self.depth)
         game.set_window_visible(False)
         game.set_sound_enabled(False)
         buttons = [key.button for key in self.world.keys] + [axis.button for axis in self.world.mouse.values()]
@@ -127,7 +132,7 @@ class DoomEnv(gymnasium.Env):
         if not game.is_episode_finished():
             game.make_action(keys + mouse, TICS_PER_FRAME)
         if game.is_episode_finished():
-            return self._frame, 0.0, True, False, {"pose": self._pose}
+            return self._frame, 0.0, True, False, self._info
         frame, info = self._observe()
         return frame, 0.0, False, False, info
 
@@ -152,8 +157,18 @@ class DoomEnv(gymnasium.Env):
     def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
         state = self._game.get_state()
         self._frame = np.array(state.screen_buffer[CROP])  # the game writes its next picture into the same memory
-        self._pose = tuple(float(value) for value in state.game_variables)
-        return self._frame, {"pose": self._pose}
+        self._info: dict[str, Any] = {"pose": tuple(float(value) for value in state.game_variables)}
+        if self.depth:
+            self._info["depth"] = _distance(state.depth_buffer[CROP])
+        return self._frame, self._info
+
+
+def _distance(depth: np.ndarray) -> np.ndarray:
+    """The game's depth buffer, uint8 [height, width] -> map units, float32. The sky is far away."""
+    distance = (depth + np.float32(DEPTH_BIAS)) * np.float32(DEPTH_STEP)
+    above = len(depth) // 2
+    distance[:above][depth[:above] == SKY_DEPTH] = SKY
+    return distance
 
 
 def _delta_per_tic(degrees: float) -> float:

@@ -1,0 +1,171 @@
+"""References: what earlier frames show of the view that is about to be drawn, carried over cell by cell.
+
+A few earlier frames whose poses are known are carried into the coming view: each cell of their latents has a
+nearness (1 / distance), so it is known where it comes to lie. Between cells a small network, in place of
+interpolation, makes of a cell's surroundings and of where within the cell one looks the cell that is seen now,
+and weighs the frames against each other. What no frame shows stays empty. The generator gets the result as an
+input and attends to all that this leaves open (compare image-based memories, arXiv 2506.03141, 2506.18903; and
+learned interpolation by a hidden layer that geometry modulates, FiLM, arXiv 1709.07871).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.model import pose as poses
+from engine.model.memory_bank import choose
+from engine.model.settings import ModelSettings
+
+NEAREST, FARTHEST = 20.0, 0.05  # bounds of nearness, 1 / pose units
+BEHIND = 0.02  # a point this little in front of the camera, as a share of its distance, cannot be seen
+GEOMETRY = 14  # numbers that describe how a cell was found
+
+
+class Shown(NamedTuple):
+    """Frames that may be carried over, memory slots first; N is at least memory_entries + 1.
+
+    features: [B, N, rows * columns, reference_dim]; nearness: [B, N, rows, columns]; poses: [B, N, 3];
+    there: bool [B, N].
+    """
+
+    features: Tensor
+    nearness: Tensor
+    poses: Tensor
+    there: Tensor
+
+
+class Reprojector(nn.Module):
+    """Frames seen before and a pose to look from -> a latent of what they show from there, and how sure that is."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        channels, hidden = settings.codec.latent_channels, settings.reference_dim
+        self.surroundings = nn.Conv2d(channels, hidden, 3, padding=1)
+        self.geometry = nn.Sequential(nn.Linear(GEOMETRY, 64), nn.SiLU(), nn.Linear(64, 2 * hidden + 1))
+        self.trust = nn.Linear(hidden, 1)
+        self.doubt = nn.Parameter(torch.zeros(()))
+        self.to_cell = nn.Linear(hidden, channels)
+
+    def features(self, latents: Tensor) -> Tensor:
+        """Latents [.., rows, columns, channels] -> features [.., rows * columns, reference_dim]."""
+        lead = latents.shape[:-3]
+        found = self.surroundings(latents.reshape(-1, *latents.shape[-3:]).permute(0, 3, 1, 2))
+        found = found.flatten(2).transpose(1, 2)
+        return found.reshape(*lead, *found.shape[1:])
+
+    def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
+        """last: [B, F], which of `shown` came just before each frame to draw; asked: [B, F, 3], where it is seen from.
+
+        Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
+        """
+        settings = self.settings
+        batch, frames = last.shape
+        rows = torch.arange(batch, device=last.device).repeat_interleave(frames)
+        index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
+        there = shown.there[rows.unsqueeze(1), index]
+        if count := min(settings.references, settings.memory_entries):
+            slots = slice(0, settings.memory_entries)
+            found = choose(
+                shown.poses[rows, slots], shown.there[rows, slots], pose.float().unsqueeze(1), count, settings.fov
+            )
+            index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
+        rows = rows.unsqueeze(1)
+        cell, geometry, seen = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
+        view = (rows * shown.features.shape[1] + index).unsqueeze(-1) * shown.features.shape[2]
+        gathered = F.embedding(view + cell, shown.features.flatten(0, 2))
+        return self._merge(gathered, geometry.to(gathered.dtype), seen).unflatten(0, (batch, frames))
+
+    def _merge(self, gathered: Tensor, geometry: Tensor, seen: Tensor) -> Tensor:
+        """One cell from those that the views show of it: [N, K, cells, ..] -> [N, rows, columns, channels + 1]."""
+        hidden = gathered.shape[-1]
+        scale, shift, trust = self.geometry(geometry).split((hidden, hidden, 1), dim=-1)
+        h = F.silu(torch.addcmul(shift, gathered, 1 + scale))
+        trust = (self.trust(h) + trust).squeeze(-1).float().masked_fill(~seen, -1e4)
+        weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1]
+        weight = weight.to(h.dtype).unsqueeze(-1)
+        cell = self.to_cell((weight * h).sum(dim=1))
+        return torch.cat([cell, weight.sum(dim=1).to(cell.dtype)], dim=-1).unflatten(1, self.settings.latent_shape[:2])
+
+
+@torch.no_grad()
+def find_cells(
+    settings: ModelSettings, nearness: Tensor, there: Tensor, filled: Tensor, pose: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Where in each of K views each cell of the frame seen from `pose` [B, 3] lies.
+
+    nearness: of the views' cells [B, K, rows, columns]; there: their poses [B, K, 3]; filled: bool [B, K].
+    Returns indices of cells [B, K, rows * columns], GEOMETRY numbers of each that say where within the cell and
+    how differently it was seen, and whether it was seen, bool. All in float32.
+    """
+    rows, columns = settings.latent_shape[:2]
+    half = math.tan(math.radians(settings.fov) / 2)
+    device = pose.device
+    column = ((torch.arange(columns, device=device) + 0.5) / columns * 2 - 1) * half
+    row = torch.arange(rows, device=device) + 0.5 - rows / 2
+    ray, height = column.expand(rows, -1).flatten(), row[:, None].expand(-1, columns).flatten()
+    now = pose.float().unsqueeze(1)
+    there, theirs = there.float(), nearness.float().flatten(2)
+    # Forward: where the views' own cells come to lie, so that the nearness of the coming frame's cells is known.
+    near, x, y, ahead = _carry(theirs, ray, height, there, now)
+    left, top = (x / half + 1) / 2 * columns - 0.5, y + rows / 2 - 0.5
+    asked = _spread(near, left, top, ahead, rows, columns)
+    # Back: where each cell of the coming frame was.
+    expected, x, y, ahead = _carry(asked, ray, height, now, there)
+    left, top = (x / half + 1) / 2 * columns - 0.5, y + rows / 2 - 0.5
+    inside = (left > -0.75) & (left < columns - 0.25) & (top > -0.75) & (top < rows - 0.25)
+    seen = ahead & inside & (asked > 0) & filled.unsqueeze(-1)
+    c, r = left.round().clamp(0, columns - 1), top.round().clamp(0, rows - 1)
+    index = (r * columns + c).long()
+    found = theirs.gather(2, index)
+    within = torch.stack([left - c, top - r], dim=-1).clamp(-1, 1)
+    magnified = (expected.clamp(min=FARTHEST) / asked.clamp(min=FARTHEST)).log().clamp(-3, 3)
+    mistaken = (expected.clamp(min=FARTHEST) / found).log().clamp(-3, 3)
+    turned = poses.wrap(there[..., 2] - now[..., 2]).unsqueeze(-1).expand_as(magnified)
+    newest = torch.zeros_like(magnified)
+    newest[:, 0] = 1
+    others = torch.stack([magnified, mistaken, mistaken.abs(), turned.cos(), asked.clamp(max=4), newest], dim=-1)
+    phases = torch.cat([math.pi * within, 2 * math.pi * within], dim=-1)
+    return index, torch.cat([phases.sin(), phases.cos(), others], dim=-1), seen
+
+
+def _carry(
+    nearness: Tensor, ray: Tensor, height: Tensor, start: Tensor, end: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Points seen from poses `start` [B, *, 3] as they are seen from `end` [B, *, 3].
+
+    nearness: [B, *, N]; ray and height [N]: how far to the right and down they are, as shares of their distance.
+    Returns nearness, ray and height there, and whether they lie ahead.
+    """
+    moved = poses.motion_between(start, end) / start.new_tensor(poses.MOTION_SCALE)
+    forward, right, angle = (part.unsqueeze(-1) for part in moved.unbind(-1))
+    cos, sin = angle.cos(), angle.sin()
+    along, across = 1 - nearness * forward, ray - nearness * right
+    depth = along * cos + across * sin
+    ahead = depth > BEHIND
+    scale = 1 / depth.clamp(min=BEHIND)
+    return nearness * scale, (across * cos - along * sin) * scale, height * scale, ahead
+
+
+def _spread(near: Tensor, left: Tensor, top: Tensor, ahead: Tensor, rows: int, columns: int) -> Tensor:
+    """Nearness [B, K, rows * columns] of a frame's cells, from points [B, K, N] that fall on or beside them.
+
+    The nearest point counts. Cells that none falls on take their neighbours' farthest, twice; then 0.
+    """
+    flat = near.new_zeros(*near.shape[:2], rows * columns + 1)
+    for r in (top.floor(), top.ceil()):
+        for c in (left.floor(), left.ceil()):
+            on = ahead & (r >= 0) & (r < rows) & (c >= 0) & (c < columns)
+            index = torch.where(on, r * columns + c, rows * columns).long()
+            flat = flat.scatter_reduce(2, index, near, "amax")
+    grid = flat[..., :-1].unflatten(2, (rows, columns))
+    for _ in range(2):
+        far = torch.where(grid > 0, -grid, torch.full_like(grid, -1e4))
+        filled = -F.max_pool2d(far, 3, stride=1, padding=1)
+        grid = torch.where((grid > 0) | (filled > 1e3), grid, filled)
+    return grid.flatten(2).clamp(max=NEAREST)

@@ -1,0 +1,53 @@
+"""Views are carried over to where geometry says: turned, approached, and not beyond what was seen."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from engine.model.reprojection import GEOMETRY, find_cells
+from engine.model.settings import CodecSettings, ModelSettings
+
+SETTINGS = ModelSettings(height=64, width=96, codec=CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1]), patch=2, dim=64)
+ROWS, COLUMNS = SETTINGS.latent_shape[:2]
+
+
+def find(nearness: float, there: list[float], now: list[float]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    near = torch.full((1, 1, ROWS, COLUMNS), nearness)
+    filled = torch.ones(1, 1, dtype=torch.bool)
+    index, geometry, seen = find_cells(SETTINGS, near, torch.tensor([[there]]), filled, torch.tensor([now]))
+    assert geometry.shape == (1, 1, ROWS * COLUMNS, GEOMETRY)
+    shape = (ROWS, COLUMNS)
+    return index.view(shape), geometry.view(*shape, GEOMETRY), seen.view(shape)
+
+
+def test_a_view_from_the_same_pose_is_itself() -> None:
+    index, geometry, seen = find(0.7, [1.0, 2.0, 0.3], [1.0, 2.0, 0.3])
+    assert seen.all()
+    assert torch.equal(index.flatten(), torch.arange(ROWS * COLUMNS))
+    torch.testing.assert_close(geometry[..., :4], torch.zeros(ROWS, COLUMNS, 4), rtol=0, atol=1e-3)  # the sines
+
+
+def test_turning_right_finds_the_right_half_whatever_its_distance() -> None:
+    # At 45 degrees to the right, the middle of the coming frame lay on the right edge of a view 90 degrees wide.
+    for nearness in (0.1, 3.0):
+        index, _, seen = find(nearness, [0.0, 0.0, 0.0], [0.0, 0.0, math.radians(45)])
+        middle = ROWS // 2
+        assert not seen[:, COLUMNS // 2 + 2 :].any()
+        assert seen[middle, : COLUMNS // 2 - 1].all()
+        expected = math.tan(math.radians(45) + math.atan(2 * 0.5 / COLUMNS - 1))  # the leftmost cell's ray
+        assert abs(int(index[middle, 0]) % COLUMNS - ((expected + 1) / 2 * COLUMNS - 0.5)) <= 1
+
+
+def test_walking_on_magnifies_the_middle() -> None:
+    # Half way to a wall, everything is twice as large: the corner of the frame lay half way to the middle.
+    index, _, seen = find(1.0, [0.0, 0.0, 0.0], [0.5, 0.0, 0.0])
+    assert seen.all()
+    corner = int(index[0, 0])
+    assert abs(corner % COLUMNS - (COLUMNS / 4)) <= 1 and abs(corner // COLUMNS - ROWS / 4) <= 1
+
+
+def test_what_is_behind_is_not_seen() -> None:
+    assert not find(1.0, [0.0, 0.0, math.pi], [0.0, 0.0, 0.0])[2].any()
+    assert not find(1.0, [0.0, 0.0, 0.0], [2.0, 0.0, 0.0])[2].any()
