@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -20,7 +20,9 @@ from engine.data import saved_state, savefile
 from engine.data.starts import num_starts
 from engine.errors import CheckpointError, ConfigError, SaveError, SessionError
 from engine.model.diffusion import schedule
+from engine.model.machine import find_device, number_type
 from engine.model.network import WorldModel
+from engine.model.recall import Recall
 from engine.session import Session, Snapshot
 
 DENOISE_STEPS = 2
@@ -32,7 +34,7 @@ class Step:
     """What one action led to.
 
     frame: uint8 [height, width, 3]. latency_ms: time inside the engine. info: "pose", (x, y, z, angle in
-    degrees) as the network believes it; "frame_index"; "memory_entries" and "memory_bytes" held.
+    degrees) as the network believes it; "frame_index"; "memory_entries" and "memory_bytes" held; "memory_on".
     """
 
     frame: np.ndarray
@@ -70,7 +72,7 @@ class Engine:
         """
         if threads is not None:
             torch.set_num_threads(_at_least_one(threads, "threads"))
-        chosen = _device(device)
+        chosen = find_device(device)
         if not isinstance(name, (str, Path)) or not str(name):
             raise ConfigError(f"name is a world's name or a checkpoint's folder, not {name!r}")
         name = str(name)
@@ -81,7 +83,7 @@ class Engine:
         world = worlds.load(manifest.world)
         _check_fit(world, manifest)
         steps = denoise_steps if denoise_steps is not None else int(manifest.notes.get("denoise_steps", DENOISE_STEPS))
-        model = model.requires_grad_(False).to(chosen, _dtype(chosen))
+        model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return cls(model, manifest, world, chosen, seed, _at_least_one(steps, "denoise_steps"))
 
@@ -101,6 +103,7 @@ class Engine:
             "frame_index": session.num_frames - 1,
             "memory_entries": session.num_entries,
             "memory_bytes": session.memory_bytes,
+            "memory_on": session.recall.on,
         }
 
     @property
@@ -140,6 +143,21 @@ class Engine:
         told = None if pose is None else histories.check_poses([pose], 1)[0]
         session.observe(histories.check_frames(self.world, [frame])[0], self.action_spec.encode(action), told)
 
+    @property
+    def recall(self) -> Recall:
+        """What of its memory the session may use. Raises SessionError before `reset`."""
+        return self._present().recall
+
+    def set_recall(self, recall: Recall) -> None:
+        """Have the frames from the next one on use this of memory. Saves, snapshots and rewinds carry it."""
+        self._present().set_recall(recall)
+
+    def use_memory(self, on: bool) -> None:
+        """Turn memory off or on from the next frame on; while it is off, it still takes in what is seen."""
+        if not isinstance(on, bool):
+            raise SessionError(f"memory is used or not, True or False, not {on!r}")
+        self.set_recall(replace(self.recall, on=on))
+
     def save(self, path: Path | str, **notes: Any) -> Path:
         """Write the session to one file, whole or not at all, from which `restore` goes on as if never interrupted.
 
@@ -152,6 +170,7 @@ class Engine:
             "checkpoint_hash": self.checkpoint_hash,
             "seed": snapshot.seed,
             "begun": snapshot.begun,
+            "recall": snapshot.recall.as_json(),
             "frame_index": snapshot.frame_index,
             "device": self.device,
             "denoise_steps": self.denoise_steps,
@@ -177,6 +196,10 @@ class Engine:
         seed, begun = meta.get("seed"), meta.get("begun")
         if not _is_seed(seed) or type(begun) is not int or not 1 <= begun <= moments[-1].num_frames:
             raise SaveError(f"the saved session {path} is damaged: seed {seed!r}, {begun!r} frames of history")
+        try:
+            moments[-1] = replace(moments[-1], recall=Recall.from_json(meta.get("recall", Recall().as_json())))
+        except ValueError as error:
+            raise SaveError(f"the saved session {path} is damaged: {error}") from error
         session = self._new_session(seed)
         frame = session.take_up(Snapshot(tuple(moments), bank, begun, seed, self.checkpoint_hash))
         self.session, self.seed = session, seed
@@ -245,30 +268,6 @@ class Engine:
         if self.session is None:
             raise SessionError("this engine is closed: load another")
         return self.session
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"device is auto, cpu or cuda, not {name!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device {name!r} is not there: PyTorch finds no GPU; use device=cpu")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device {name!r} is not there: there are {torch.cuda.device_count()} GPUs, from cuda:0")
-    if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device is auto, cpu or cuda, not {name!r}")
-    return device
-
-
-def _dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the machine multiplies it natively, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16
-    native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
 
 
 def _check_fit(world: worlds.World, manifest: checkpoint.Manifest) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from engine.model.codec import to_bytes, to_unit
 from engine.model.memory_bank import MemoryBank
 from engine.model.moments import Moment, capture, resume
 from engine.model.network import WorldModel
+from engine.model.recall import Recall
 from engine.model.rollout import Rollout
 
 ENCODED_AT_ONCE = 16  # frames
@@ -36,6 +37,10 @@ class Snapshot:
     @property
     def device(self) -> torch.device:
         return self.moments[-1].latent.device
+
+    @property
+    def recall(self) -> Recall:
+        return self.moments[-1].recall
 
     @property
     def frame_index(self) -> int:
@@ -77,6 +82,16 @@ class Session:
         return poses.to_game(self.rollout.pose[0], self.pose_unit, self.height)
 
     @property
+    def recall(self) -> Recall:
+        """What of memory the coming frames may use."""
+        return self.rollout.banks[0].recall
+
+    def set_recall(self, recall: Recall) -> None:
+        """Have the coming frames use this of memory; it belongs to the present moment, as one comes back to it."""
+        self.rollout.banks[0].recall = recall
+        self.trail[-1] = replace(self.trail[-1], recall=recall)
+
+    @property
     def rewindable(self) -> int:
         """How many frames one can go back now: not before the present frame of the history, nor beyond the trail."""
         if not self.trail:
@@ -104,6 +119,7 @@ class Session:
     @torch.inference_mode()
     def step(self, action: np.ndarray) -> np.ndarray:
         """Encoded action [size] -> the frame it leads to, uint8 [H, W, 3]."""
+        self._empty_slots()
         told = torch.from_numpy(action).to(self.model.device)
         latent = self.rollout.step(told.unsqueeze(0))
         self._note_moment(latent[0], told, None)
@@ -112,6 +128,7 @@ class Session:
     @torch.inference_mode()
     def observe(self, frame: np.ndarray, action: np.ndarray, game_pose: np.ndarray | None) -> None:
         """Take a real frame as what followed the action; without a pose, the network reads it off the frame."""
+        self._empty_slots()
         latent, told = self.encode(frame[None])[0], torch.from_numpy(action).to(self.model.device)
         self._note_height(game_pose)
         self._observe(latent, told, game_pose)
@@ -142,9 +159,12 @@ class Session:
     def take_up(self, snapshot: Snapshot) -> np.ndarray:
         """Become the session of a snapshot of the same network; the frame that is present then."""
         last = snapshot.moments[-1]
-        while self.trail and self.trail[-1] is not last:
+        # A moment whose recall was changed since is another object on the same latent.
+        while self.trail and self.trail[-1].latent is not last.latent:
             self.trail.pop()
-        if not self.trail:
+        if self.trail:
+            self.trail[-1] = last
+        else:
             self.trail.extend(snapshot.moments)
         self.begun, self.seed = snapshot.begun, snapshot.seed
         return self._resume(snapshot.bank.share())
@@ -153,6 +173,15 @@ class Session:
         """uint8 [n, H, W, 3] -> latents [n, rows, columns, channels]."""
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.model.device)
         return self.model.codec.encode(to_unit(pixels).to(self.model.dtype))
+
+    def _empty_slots(self) -> None:
+        """Empty the memory slots of entries that may not be used any more."""
+        rollout, recall = self.rollout, self.recall
+        kept = [entry if recall.allows(entry) else -1 for entry in rollout.slots[0]]
+        if kept != rollout.slots[0]:
+            rollout.slots[0] = kept
+            rollout.cache.clear_memory()
+            rollout.show_again()
 
     def _observe(self, latent: Tensor, action: Tensor, game_pose: np.ndarray | None) -> None:
         if game_pose is None:

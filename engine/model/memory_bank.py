@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.model.memory import quantise, restore
+from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
 
 CELL = 2.0  # side of an index cell, in pose units
@@ -93,6 +94,7 @@ class MemoryBank:
         self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
         self.poses = torch.zeros(0, 3, device=device)
         self.cells: dict[tuple[int, int, int], list[int]] = {}
+        self.recall = Recall()
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
     @property
@@ -132,7 +134,7 @@ class MemoryBank:
 
     def select(self, now: Tensor, count: int) -> Tensor:
         """Indices of at most `count` entries for a camera at `now` [K, 3]; the sink, entry 0, is always the first."""
-        if self.num_entries == 0:
+        if self.num_entries == 0 or not self.recall.on:
             return torch.zeros(0, dtype=torch.long, device=self.device)
         pool = self._candidates(now)
         newest = pool.float() / max(1, self.num_entries - 1)

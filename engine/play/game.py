@@ -73,6 +73,7 @@ class Game:
             pygame.K_r: self._toggle_recording,
             pygame.K_n: lambda: self.worker.post(self.worker.next_start),
             pygame.K_p: self._toggle_pause,
+            pygame.K_m: lambda: self.worker.post(self.worker.toggle_memory),
             pygame.K_f: window.toggle_fullscreen,
             pygame.K_F5: lambda: self._post(self.worker.save, saves.quick),
             pygame.K_F9: lambda: self._post(self.worker.load, saves.quick),

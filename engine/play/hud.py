@@ -25,6 +25,7 @@ WINDOW_KEYS = (
     ("backspace", "hold: rewind"),
     ("n", "next start scene"),
     ("p", "pause"),
+    ("m", "memory off, on"),
     ("f", "fullscreen"),
     ("f12", "screenshot"),
     ("f1", "these keys"),
@@ -79,9 +80,7 @@ class Hud:
             )
         if state.view.recording:
             self._draw_recording(surface, area, height)
-        if state.paused:
-            sign = _panel(((Text("Paused", ACCENT), Text("   P goes on", DIM)),), round(height * 1.4), area.size)
-            surface.blit(sign, sign.get_rect(midtop=(area.centerx, area.y + margin)))
+        self._draw_signs(surface, area, state, height)
         if state.show_keys:
             table = self._keys(height, (area.width, area.height - 3 * height))  # below it is room for a note
             surface.blit(table, table.get_rect(midtop=(area.centerx, area.y + margin)))
@@ -91,6 +90,17 @@ class Hud:
             place = line.get_rect(midbottom=(area.centerx, bottom))
             surface.blit(line, place)
             bottom = place.top - margin // 2
+
+    def _draw_signs(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int) -> None:
+        """At the top, in the middle: what is not as usual, and the key that ends it."""
+        signs = [("Paused", "P goes on")] * state.paused
+        signs += [("Memory off", "M turns it on")] * (not state.view.info.get("memory_on", True))
+        top = area.y + height // 2
+        for what, key in () if state.show_keys else signs:  # the table needs the room
+            sign = _panel(((Text(what, ACCENT), Text(f"   {key}", DIM)),), round(height * 1.4), area.size)
+            place = sign.get_rect(midtop=(area.centerx, top))
+            surface.blit(sign, place)
+            top = place.bottom + height // 4
 
     def _note(self, view: View) -> None:
         """Let the charts know of a view, each once, whether they are shown or not."""

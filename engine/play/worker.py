@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from engine.action import Action
 from engine.errors import EngineError, RecordingError, SaveError
+from engine.play.commands import CommandThread
 from engine.play.pacing import Pacer, RateMeter
 from engine.play.saves import Saves
 from engine.play.tape import Tape
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 REWIND_FRAMES, REWIND_MOST, REWIND_FASTER_AFTER = 2, 16, 8
 
 
-class Worker(threading.Thread):
+class Worker(CommandThread):
     """Owns the engine: nothing else calls it.
 
     The window reads `view`, `note`, `paused` and `error`, each replaced as a whole, and is woken by
@@ -35,8 +35,7 @@ class Worker(threading.Thread):
 
     def __init__(self, load: Callable[[], Engine], start: int | None = 0, saves: Saves | None = None):
         """`start`: the scene to begin in; None waits for `open_start` or `load`. `saves`: where quitting saves to."""
-        # A daemon, so that a window closed while the engine loads need not wait for it.
-        super().__init__(name="worker", daemon=True)
+        super().__init__("worker")
         self.engine: Engine | None = None
         self.view: View | None = None
         self.note = Note()
@@ -47,9 +46,6 @@ class Worker(threading.Thread):
         self._load_engine, self._start_index, self._saves = load, start, saves
         self._rewinding = False
         self._take_action: Callable[[], Action] | None = None
-        self._commands: deque[Callable[[], None]] = deque()
-        self._stopping = False
-        self._wake = threading.Condition()
 
     def begin(self, take_action: Callable[[], Action]) -> None:
         """Start to play; `take_action` is asked just before each step."""
@@ -57,17 +53,9 @@ class Worker(threading.Thread):
             self._take_action = take_action
             self._wake.notify()
 
-    def post(self, command: Callable[[], None]) -> None:
-        """Have `command` run between two steps."""
-        with self._wake:
-            self._commands.append(command)
-            self._wake.notify()
-
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the thread: the step in progress is finished, then the recording and the engine are closed."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        self._ask_to_stop()
         # While it still loads there is nothing to lose.
         self.join(timeout_s if self.view else 0.2)
 
@@ -109,6 +97,13 @@ class Worker(threading.Thread):
         self.open_start((self.view.start + 1) % self.engine.num_starts)
         if not was_recording:
             self.say(f"start {self.view.start + 1} of {self.engine.num_starts}")
+
+    def toggle_memory(self) -> None:
+        """Have the network draw from its memory no more, or again."""
+        assert self.engine and self.view
+        self.engine.use_memory(not self.engine.recall.on)
+        self._show(info={**self.view.info, "memory_on": self.engine.recall.on})
+        self.say("memory is on" if self.engine.recall.on else "memory is off: what is out of sight is forgotten")
 
     def save(self, path: Path) -> None:
         """Keep the session in a slot."""
@@ -181,19 +176,10 @@ class Worker(threading.Thread):
             else:
                 self._step()
 
-    def _next_command(self) -> Callable[[], None] | None:
-        """The oldest command; None once a step is due or the thread is to stop."""
-        with self._wake:
-            while not self._stopping:
-                if self._commands:
-                    return self._commands.popleft()
-                if self._take_action is None or (self.paused and not self._rewinding):
-                    self._wake.wait()
-                elif wait_s := self._pacer.wait_s(time.monotonic()):
-                    self._wake.wait(wait_s)
-                else:
-                    break
-        return None
+    def _wait_s(self) -> float | None:
+        if self._take_action is None or (self.paused and not self._rewinding):
+            return None
+        return self._pacer.wait_s(time.monotonic())
 
     def _step(self) -> None:
         assert self.engine and self.view and self._take_action

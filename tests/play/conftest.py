@@ -11,6 +11,7 @@ import pytest
 
 from engine.action import Action
 from engine.errors import EngineError, SaveError
+from engine.model.recall import Recall
 from engine.world import FrameSize, Key, MouseAxis, World
 
 WORLD = World(
@@ -32,7 +33,7 @@ class FakeStep:
 
 @dataclass
 class FakeEngine:
-    """Turning slides its stripes sideways, walking makes them brighter; a step takes `step_s`."""
+    """Turning slides its stripes sideways, walking makes them brighter; a step takes `step_s`. No memory: no red."""
 
     world: World = WORLD
     device: str = "cpu"
@@ -61,7 +62,8 @@ class FakeEngine:
         self.starts.append(start)
         self.seed = self.seed if seed is None else seed
         self.heading, self.place, self.count = 40.0 * start, 0, 0
-        self.trail = [(self.heading, self.place)]
+        self.recall = Recall()
+        self.trail = [(self.heading, self.place, self.recall)]
         return self.draw()
 
     def step(self, action: Action) -> FakeStep:
@@ -74,13 +76,22 @@ class FakeEngine:
         self.heading += action.mouse[0]
         self.place += "forward" in action.keys
         self.count += 1
-        self.trail.append((self.heading, self.place))
+        self.trail.append((self.heading, self.place, self.recall))
         time.sleep(self.step_s)
         return FakeStep(self.draw(), (time.monotonic() - began) * 1000, self.info)
 
     @property
     def info(self) -> dict:
-        return {"pose": (float(self.place), 0.0, 0.0, self.heading), "frame_index": self.count, "memory_entries": 7}
+        pose = float(self.place), 0.0, 0.0, self.heading
+        return {"pose": pose, "frame_index": self.count, "memory_entries": 7, "memory_on": self.recall.on}
+
+    def set_recall(self, recall: Recall) -> None:
+        self.recall = recall
+        heading, place, _ = self.trail[-1]
+        self.trail[-1] = (heading, place, recall)
+
+    def use_memory(self, on: bool) -> None:
+        self.set_recall(Recall(on))
 
     def save(self, path, **notes):
         """A picture and numbers in a file of the real kind."""
@@ -89,6 +100,7 @@ class FakeEngine:
         from engine.data import savefile
 
         state = {"heading": self.heading, "place": self.place, "count": self.count, "seed": self.seed}
+        state["recall"] = self.recall.as_json()
         meta = {"world": self.world.name, "checkpoint_hash": self.checkpoint_hash, "notes": notes, **state}
         return savefile.write(path, {"frame": torch.from_numpy(self.draw())}, meta)
 
@@ -99,7 +111,8 @@ class FakeEngine:
         if meta["checkpoint_hash"] != self.checkpoint_hash:
             raise SaveError(f"{path} was made with another checkpoint")
         self.heading, self.place, self.count = meta["heading"], meta["place"], meta["count"]
-        self.seed, self.trail = meta["seed"], [(self.heading, self.place)]
+        self.seed, self.recall = meta["seed"], Recall.from_json(meta["recall"])
+        self.trail = [(self.heading, self.place, self.recall)]
         return self.draw()
 
     @property
@@ -109,7 +122,7 @@ class FakeEngine:
     def rewind(self, *, frames: int) -> np.ndarray:
         assert 0 <= frames <= self.rewindable_frames
         del self.trail[len(self.trail) - frames :]
-        self.heading, self.place = self.trail[-1]
+        self.heading, self.place, self.recall = self.trail[-1]
         self.count -= frames
         return self.draw()
 
@@ -117,8 +130,9 @@ class FakeEngine:
         height, width, _ = self.world.frame_shape
         across = (np.arange(width)[None, :, None] + self.heading) % 40 < 20
         down = np.linspace(0.4, 1, height)[:, None, None]
-        colour = np.array([200, 120, 60]) * (0.4 + 0.6 * np.sin(self.place / 20) ** 2)
-        return np.where(across, down * colour, down * 30).astype(np.uint8)
+        colour = np.array([200.0, 120.0, 60.0]) * (0.4 + 0.6 * np.sin(self.place / 20) ** 2)
+        lit = [self.recall.on, True, True]
+        return (np.where(across, down * colour, down * 30) * lit).astype(np.uint8)
 
     def close(self) -> None:
         self.closed = True

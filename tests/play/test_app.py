@@ -401,6 +401,26 @@ def test_a_recording_begun_in_mid_play_is_replayed_from_there(player, tmp_path, 
     assert capsys.readouterr().out.count("every frame is the same") == 2
 
 
+def test_m_turns_memory_off_and_on_and_a_replay_does_so_too(player, tmp_path, capsys):
+    def steps(p):
+        for says in ("memory is off", "memory is on", "memory is off"):
+            p.press(pygame.K_m)
+            p.until(lambda says=says: says in p.note())
+            p.frames(5)
+        assert not p.engine.draw()[..., 0].any() and not p.worker.view.info["memory_on"]
+
+    assert player.play(steps, f"record={tmp_path / 'r'}") == 0
+    recalls = open_recording(tmp_path / "r").recalls
+    assert [recall["on"] for recall in recalls.values()] == [False, True, False] and min(recalls) > 1
+    assert app.main([f"replay={tmp_path / 'r'}"], player.engine.load) == 0
+    assert "every frame is the same" in capsys.readouterr().out
+    lines = (tmp_path / "r" / "actions.jsonl").read_text()
+    (tmp_path / "r" / "actions.jsonl").write_text(lines.replace('"on": true', '"on": "x"'))
+    assert app.main([f"replay={tmp_path / 'r'}"], player.engine.load) == 2
+    err = capsys.readouterr().err
+    assert "is damaged at frame" in err and err.count("\n") == 1
+
+
 @pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])
 def test_a_slot_that_is_no_name_is_refused(engine, capsys, slot):
     assert app.main([f"slot={slot}"], engine.load) == 2

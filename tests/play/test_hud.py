@@ -43,6 +43,7 @@ def test_each_thing_is_shown_in_its_place(drawn):
     assert drawn(show_figures=True)[:320, :40].any()
     assert drawn(view=view(recording=Path("r")))[560:, :40, 0].max() > 200
     assert drawn(paused=True)[200:440, :40].any()
+    assert drawn(view=view(info={"memory_on": False}))[200:440, :40].any()
     assert drawn(show_keys=True)[200:440, 100:280].any()
     assert drawn(note=Note("hello", 99.0))[200:440, 340:].any()
     assert drawn(has_mouse=False)[200:440, 340:].any()
