@@ -81,7 +81,7 @@ def test_an_hour_of_memory_loads_in_under_a_second(toy_engine: Engine, tmp_path:
     more = 20_000
     tensors["moments.numbers"][:, 0] += 3 * more
     tensors["moments.numbers"][:, 1] += more
-    for name in ("bank.tokens", "bank.scales", "bank.poses"):
+    for name in ("bank.tokens", "bank.scales", "bank.poses", "thumbnails"):
         tensors[name] = torch.cat([tensors[name], tensors[name][:1].expand(more, *tensors[name].shape[1:])])
     tensors["bank.poses"][3:, 0] = torch.linspace(-500, 500, more)
     path = savefile.write(tmp_path / "a.save", tensors, meta)

@@ -133,17 +133,22 @@ class MemoryBank:
         return restore(self.tokens[indices], self.scales[indices], dtype)
 
     def select(self, now: Tensor, count: int) -> Tensor:
-        """Indices of at most `count` entries for a camera at `now` [K, 3]; the sink, entry 0, is always the first."""
+        """Indices of at most `count` entries for a camera at `now` [K, 3]: entry 0 (the sink), those pinned, the best.
+
+        None is among them that the player forgot.
+        """
         if self.num_entries == 0 or not self.recall.on:
             return torch.zeros(0, dtype=torch.long, device=self.device)
-        pool = self._candidates(now)
+        always, pool = self.recall.always, self._candidates(now)
         newest = pool.float() / max(1, self.num_entries - 1)
-        valid = torch.ones(1, len(pool), dtype=torch.bool, device=self.device)
+        hidden = torch.tensor([*self.recall.pinned, *self.recall.forgotten], dtype=torch.long, device=self.device)
+        valid = ~torch.isin(pool, hidden).unsqueeze(0)
         poses = self.poses[pool].unsqueeze(0)
-        index, filled = choose(poses, valid, now.unsqueeze(0), count - 1, self.settings.fov, newest.unsqueeze(0))
+        free = count - len(always)
+        index, filled = choose(poses, valid, now.unsqueeze(0), free, self.settings.fov, newest.unsqueeze(0))
         chosen = pool[index[0][filled[0]]]
-        sink = torch.zeros(1, dtype=torch.long, device=self.device)
-        return torch.cat([sink, chosen[chosen != 0]])[:count]
+        first = torch.tensor(always, dtype=torch.long, device=self.device)
+        return torch.cat([first, chosen[chosen != 0]])[:count]
 
     def _candidates(self, now: Tensor) -> Tensor:
         """At most CANDIDATES entries: all while they are few, else the newest of each cell and direction around it."""

@@ -7,7 +7,7 @@ from collections import deque
 
 import pygame
 
-from engine.play.panel import ACCENT, BACK, DIM, LIGHT, RED
+from engine.play.panel import ACCENT, DIM, LIGHT, RED, sheet
 from engine.play.view import View
 from engine.world import World
 
@@ -50,7 +50,7 @@ class MapPanel:
 
     def draw(self, size: int, view: View) -> pygame.Surface:
         """The map, `size` pixels each way."""
-        surface = _sheet(size, size)
+        surface = sheet(size, size)
         pose = view.info.get("pose")
         if pose is None:
             return surface
@@ -96,7 +96,7 @@ class LatencyPanel:
 
     def draw(self, width: int, height: int) -> pygame.Surface:
         """The graph; twice the time there is reaches its top."""
-        surface = _sheet(width, height)
+        surface = sheet(width, height)
         pad = max(3, height // 10)
         tall, bar = height - 2 * pad, (width - 2 * pad) / NUM_LATENCIES
         for index, latency in enumerate(reversed(self._latencies)):
@@ -110,9 +110,3 @@ class LatencyPanel:
         line = height - pad - tall // 2
         pygame.draw.line(surface, ACCENT, (pad, line), (width - pad, line), max(1, height // 80))
         return surface
-
-
-def _sheet(width: int, height: int) -> pygame.Surface:
-    surface = pygame.Surface((width, height), pygame.SRCALPHA)
-    pygame.draw.rect(surface, BACK, surface.get_rect(), border_radius=max(4, height // 24))
-    return surface

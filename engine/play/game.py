@@ -16,6 +16,7 @@ from engine.play.gamepad import Gamepad
 from engine.play.hud import WINDOW_KEYS, Hud, HudState
 from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
+from engine.play.memory_panel import Change
 from engine.play.saves import Saves
 from engine.play.title import Title
 from engine.play.window import Window
@@ -58,7 +59,7 @@ class Game:
         self.window, self.worker = window, Worker(load, start, saves)
         self._saves, self._screenshots = saves, screenshots
         self._sensitivity, self._record, self._script = sensitivity, record, script
-        self._shown = {"figures": hud, "keys": False, "map": False, "graph": False}
+        self._shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
         self._loading, self._gamepad = LoadingScreen(title), Gamepad()
         self._title_screen = title_screen
         self._title: Title | None = None
@@ -85,6 +86,7 @@ class Game:
             pygame.K_F2: lambda: self._toggle("figures"),
             pygame.K_F3: lambda: self._toggle("map"),
             pygame.K_F4: lambda: self._toggle("graph"),
+            pygame.K_F6: lambda: self._toggle("memory"),
         }
 
     def run(self) -> None:
@@ -135,6 +137,8 @@ class Game:
                 self._redraw_at = float("-inf")
         elif event.type == pygame.KEYUP and event.key == pygame.K_BACKSPACE and self._keymap:
             self.worker.post(self.worker.end_rewind)
+        elif change := self._clicked(event):
+            self.worker.post(lambda: self.worker.set_recall(change.make, change.says))
         elif event.type == pygame.MOUSEBUTTONDOWN and self._wants_mouse and not self.window.has_mouse:
             self.window.take_mouse(True)
             self._redraw_at = float("-inf")
@@ -146,6 +150,12 @@ class Game:
         elif self._keymap and (event.type != pygame.MOUSEMOTION or self.window.has_mouse):
             self._keymap.handle(event)
             self._gamepad.play(event, self._keymap)
+
+    def _clicked(self, event: pygame.event.Event) -> Change | None:
+        """What a click of the free mouse changes in the memory panel."""
+        if event.type != pygame.MOUSEBUTTONDOWN or self.window.has_mouse or self._hud is None:
+            return None
+        return self._hud.memory.click(event.pos, event.button)
 
     @property
     def _is_choosing(self) -> bool:
@@ -187,6 +197,7 @@ class Game:
                 note=self.worker.note,
                 paused=self.worker.paused,
                 has_mouse=self.window.has_mouse or not self._wants_mouse,
+                mouse_is_free=not self.window.has_mouse,
                 **{f"show_{panel}": shown for panel, shown in self._shown.items()},
             )
             self.window.draw_frame(view.frame)
@@ -230,3 +241,5 @@ class Game:
 
     def _toggle(self, panel: str) -> None:
         self._shown[panel] = not self._shown[panel]
+        shows_memory = self._shown["memory"]
+        self.worker.post(lambda: self.worker.show_memory(shows_memory))

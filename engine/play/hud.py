@@ -10,6 +10,7 @@ import pygame
 
 from engine.play.chart import LatencyPanel, MapPanel
 from engine.play.gamepad import HELP as GAMEPAD
+from engine.play.memory_panel import MemoryPanel
 from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_height
 from engine.play.view import Note, View
 from engine.world import World
@@ -32,6 +33,7 @@ WINDOW_KEYS = (
     ("f2", "figures on, off"),
     ("f3", "map on, off"),
     ("f4", "latency graph on, off"),
+    ("f6", "memory panel on, off"),
     ("escape", "free the mouse; again: quit"),
 )
 SHORT = {
@@ -50,11 +52,13 @@ class HudState:
     view: View
     note: Note
     paused: bool
-    has_mouse: bool
+    has_mouse: bool  # or there is no use for it
     show_figures: bool
     show_keys: bool
     show_map: bool = False
     show_graph: bool = False
+    show_memory: bool = False
+    mouse_is_free: bool = False
 
 
 class Hud:
@@ -65,6 +69,7 @@ class Hud:
         self._figures: tuple[tuple[Text, ...], ...] = ()
         self._figures_at = float("-inf")
         self._map, self._graph = MapPanel(world), LatencyPanel(world)
+        self.memory = MemoryPanel()
         self._noted: View | None = None
 
     def draw(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, now: float) -> None:
@@ -84,7 +89,7 @@ class Hud:
         if state.show_keys:
             table = self._keys(height, (area.width, area.height - 3 * height))  # below it is room for a note
             surface.blit(table, table.get_rect(midtop=(area.centerx, area.y + margin)))
-        bottom = area.bottom - margin
+        bottom = self._draw_memory(surface, area, state, height) - margin
         for words, colour in self._sentences(state, now):
             line = _panel(((Text(words, colour),),), height, (area.width - 2 * margin, area.height))
             place = line.get_rect(midbottom=(area.centerx, bottom))
@@ -101,6 +106,14 @@ class Hud:
             place = sign.get_rect(midtop=(area.centerx, top))
             surface.blit(sign, place)
             top = place.bottom + height // 4
+
+    def _draw_memory(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int) -> int:
+        """At the bottom; the upper edge of it."""
+        memory = state.view.memory
+        if memory is None or not state.show_memory or state.show_keys:
+            self.memory.hide()
+            return area.bottom
+        return self.memory.draw(surface, area, memory, height, state.mouse_is_free)
 
     def _note(self, view: View) -> None:
         """Let the charts know of a view, each once, whether they are shown or not."""

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from engine.model.recall import Recall
+
+if TYPE_CHECKING:
+    from engine.session import Attended
+
+
+@dataclass(frozen=True)
+class MemoryView:
+    """The memory that a frame was drawn from."""
+
+    attended: tuple[Attended, ...]
+    places: np.ndarray  # float32 [entries, 3]: x, y, angle in degrees that each entry was seen from
+    recall: Recall
+    num_slots: int  # for entries to be attended to
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,7 @@ class View:
     is_slow: bool = False
     recording: Path | None = None
     info: Mapping[str, Any] = field(default_factory=dict)  # the step's
+    memory: MemoryView | None = None  # None while nothing shows it
 
 
 @dataclass(frozen=True)

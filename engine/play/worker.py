@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.action import Action
-from engine.errors import EngineError, RecordingError, SaveError
+from engine.errors import EngineError, SaveError
+from engine.model.recall import Recall
 from engine.play.commands import CommandThread
 from engine.play.pacing import Pacer, RateMeter
+from engine.play.reel import Reel
 from engine.play.saves import Saves
-from engine.play.tape import Tape
-from engine.play.view import Note, View
+from engine.play.view import MemoryView, Note, View
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -43,6 +44,7 @@ class Worker(CommandThread):
         self.error: Exception | None = None
         self.recorded: list[str] = []  # a sentence for each recording that has ended, and for what quitting saved
         self.changed = threading.Event()
+        self._shows_memory = False
         self._load_engine, self._start_index, self._saves = load, start, saves
         self._rewinding = False
         self._take_action: Callable[[], Action] | None = None
@@ -78,22 +80,23 @@ class Worker(CommandThread):
 
     def toggle_recording(self, root: Path) -> None:
         """Record from the present frame on, or finish the recording."""
-        if self._tape.path:
-            self._end_recording()
+        assert self.view
+        if self._reel.path:
+            self._reel.end()
         else:
-            self._begin_recording(root)
-        self._show(recording=self._tape.path)
+            self._reel.begin(root, self.view)
+        self._show(recording=self._reel.path)
 
     def open_start(self, index: int) -> None:
         """Begin in a start scene; a recording goes on as one of its own."""
-        root = self._cut_recording()
+        root = self._reel.cut()
         self._reset(index)
         self._go_on_recording(root)
 
     def next_start(self) -> None:
         """Begin anew in the next start scene."""
         assert self.engine and self.view
-        was_recording = self._tape.path is not None
+        was_recording = self._reel.path is not None
         self.open_start((self.view.start + 1) % self.engine.num_starts)
         if not was_recording:
             self.say(f"start {self.view.start + 1} of {self.engine.num_starts}")
@@ -104,6 +107,21 @@ class Worker(CommandThread):
         self.engine.use_memory(not self.engine.recall.on)
         self._show(info={**self.view.info, "memory_on": self.engine.recall.on})
         self.say("memory is on" if self.engine.recall.on else "memory is off: what is out of sight is forgotten")
+
+    def show_memory(self, shown: bool) -> None:
+        """Have views tell of the memory, or no more."""
+        self._shows_memory = shown
+        self._show()
+
+    def set_recall(self, change: Callable[[Recall], Recall], says: str) -> None:
+        """Pin, forget or take back entries, and say so."""
+        assert self.engine
+        try:
+            self.engine.set_recall(change(self.engine.recall))
+        except EngineError as error:
+            says = str(error)
+        self._show()
+        self.say(says)
 
     def save(self, path: Path) -> None:
         """Keep the session in a slot."""
@@ -123,7 +141,7 @@ class Worker(CommandThread):
         if path is None or not path.exists():
             self.say(f"nothing is kept in slot {path.stem!r} yet" if path else "no moment is kept yet")
             return
-        root = self._cut_recording()
+        root = self._reel.cut()
         try:
             notes = savefile.describe(path)[0].get("notes", {})
             frame = self.engine.restore(path)
@@ -141,7 +159,7 @@ class Worker(CommandThread):
         """Go back in time, faster and faster, until `end_rewind`; a recording ends, and another begins after it."""
         if not self._rewinding:
             self._rewinding, self._rewind_steps, self._rewound = True, 0, 0
-            self._cut_root = self._cut_recording()
+            self._cut_root = self._reel.cut()
 
     def end_rewind(self) -> None:
         """Play on from here."""
@@ -159,7 +177,7 @@ class Worker(CommandThread):
 
     def _open(self) -> None:
         engine = self.engine = self._load_engine()
-        self._tape = Tape(engine)
+        self._reel = Reel(engine, self.say, self.recorded)
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
         if self._start_index is not None:
             self._reset(self._start_index)
@@ -187,17 +205,14 @@ class Worker(CommandThread):
         action = self._take_action()
         step = self.engine.step(action)
         self._meter.tick(time.monotonic())
-        try:
-            self._tape.add(action, step)
-        except RecordingError as error:
-            self._say_recorded(str(error))
+        self._reel.add(action, step)
         self._show(
             frame=step.frame,
             number=self.view.number + 1,
             latency_ms=step.latency_ms,
             frames_per_s=self._meter.frames_per_s,
             is_slow=self._meter.is_slow,
-            recording=self._tape.path,
+            recording=self._reel.path,
             info=step.info,
         )
 
@@ -223,54 +238,32 @@ class Worker(CommandThread):
         self._meter.restart()
         self._rewinding = False
         session = self.view.session + 1 if self.view else 0
-        self.view = View(frame=frame, number=number, session=session, start=start, info=info)
+        self.view = View(frame=frame, number=number, session=session, start=start, info=info, memory=self._memory())
         self.changed.set()
-
-    def _begin_recording(self, root: Path) -> None:
-        assert self.view
-        try:
-            path = self._tape.begin(root, self.view.frame, self.view.start, self.view.number)
-        except RecordingError as error:
-            self.say(str(error))
-        else:
-            self.say(f"recording to {path}")
-
-    def _cut_recording(self) -> Path | None:
-        """End the recording where the session is about to jump; where it wrote to, None if there was none."""
-        root = self._tape.root
-        self._end_recording()
-        return root
 
     def _go_on_recording(self, root: Path | None) -> None:
         """Record what follows the jump, if something was recorded before it."""
-        if root:
-            self._begin_recording(root)
+        if root and self.view:
+            self._reel.begin(root, self.view)
         if self.view:
-            self._show(recording=self._tape.path)
-
-    def _end_recording(self) -> None:
-        try:
-            ended = self._tape.end()
-        except RecordingError as error:
-            self._say_recorded(str(error))
-            return
-        if ended:
-            self._say_recorded(f"recorded {ended[1]} frames in {ended[0]}")
-
-    def _say_recorded(self, sentence: str) -> None:
-        self.recorded.append(sentence)
-        self.say(sentence)
+            self._show(recording=self._reel.path)
 
     def _show(self, **changes: Any) -> None:
         assert self.view
-        self.view = replace(self.view, **changes)
+        self.view = replace(self.view, **changes, memory=self._memory())
         self.changed.set()
+
+    def _memory(self) -> MemoryView | None:
+        if not self._shows_memory or self.engine is None:
+            return None
+        engine = self.engine
+        return MemoryView(tuple(engine.attended()), engine.places, engine.recall, engine.memory_slots)
 
     def _close(self) -> None:
         if self.engine is None:
             return
         if self.view:
-            self._end_recording()
+            self._reel.end()
             if self._saves and self.view.number and not self.error:
                 self._autosave(self._saves.autosave(self.engine.world.name))
         self.engine.close()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 os.environ["SDL_VIDEODRIVER"] = os.environ.get("SDL_VIDEODRIVER", "dummy")
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.action import Action
-from engine.errors import EngineError, SaveError
+from engine.errors import EngineError, SaveError, SessionError
 from engine.model.recall import Recall
 from engine.world import FrameSize, Key, MouseAxis, World
 
@@ -86,12 +86,28 @@ class FakeEngine:
         return {"pose": pose, "frame_index": self.count, "memory_entries": 7, "memory_on": self.recall.on}
 
     def set_recall(self, recall: Recall) -> None:
+        if len(recall.pinned) > 2:
+            raise SessionError("at most 2 memory entries can be pinned")
         self.recall = recall
         heading, place, _ = self.trail[-1]
         self.trail[-1] = (heading, place, recall)
 
+    memory_slots = 4
+
+    def attended(self) -> list:
+        """Every second entry of seven, but those forgotten, each in a colour of its own."""
+        from engine.session import Attended
+
+        shown = [entry for entry in range(0, 7, 2) if self.recall.allows(entry)]
+        pictures = [np.full((24, 40, 3), (255, 30 * entry, 0), np.uint8) for entry in range(7)]
+        return [Attended(entry, entry // 2, (entry, 0.0, 0.0, 0.0), entry / 8, pictures[entry]) for entry in shown]
+
+    @property
+    def places(self) -> np.ndarray:
+        return np.array([[entry, 0.0, 0.0] for entry in range(7)], np.float32)
+
     def use_memory(self, on: bool) -> None:
-        self.set_recall(Recall(on))
+        self.set_recall(replace(self.recall, on=on))
 
     def save(self, path, **notes):
         """A picture and numbers in a file of the real kind."""

@@ -15,7 +15,9 @@ import pygame
 import pytest
 
 from engine.data.recording import open_recording
+from engine.model.recall import Recall
 from engine.play import app
+from engine.play.game import Game
 from engine.play.title import Title
 from engine.play.window import Window
 from engine.play.worker import Worker
@@ -158,6 +160,7 @@ class Player:
         self.engine = engine
         self.failure: BaseException | None = None
         self.worker: Any = None
+        self.game: Any = None
         self.words = ["title=false"]
 
     def until(self, condition, timeout_s=5.0):
@@ -219,6 +222,8 @@ def player(engine, tmp_path, monkeypatch):
     made = Player(engine)
     begin = Worker.start
     monkeypatch.setattr(Worker, "start", lambda worker: (setattr(made, "worker", worker), begin(worker)))
+    run = Game.run
+    monkeypatch.setattr(Game, "run", lambda game: (setattr(made, "game", game), run(game))[1])
     return made
 
 
@@ -421,6 +426,39 @@ def test_m_turns_memory_off_and_on_and_a_replay_does_so_too(player, tmp_path, ca
     assert "is damaged at frame" in err and err.count("\n") == 1
 
 
+def test_memories_are_pinned_and_forgotten_by_clicks_of_the_free_mouse(player, tmp_path, capsys):
+    def click(p, button, says, entry=None):
+        def spots():
+            return {spot: place for place, spot in p.game._hud.memory._spots}
+
+        p.until(lambda: entry in spots() if entry is not None else p.game._hud.memory._take_back)
+        place = p.game._hud.memory._take_back if entry is None else spots()[entry]
+        p.post(pygame.MOUSEBUTTONDOWN, button=button, pos=place.center)
+        p.until(lambda: says in p.note())
+        p.frames(2)
+
+    def steps(p):
+        p.press(pygame.K_F6)
+        p.press(pygame.K_ESCAPE)
+        click(p, 1, "memory 4 is pinned: always", 4)
+        click(p, 3, "memory 2 is forgotten", 2)
+        p.until(lambda: [one.entry for one in p.worker.view.memory.attended] == [0, 4, 6])
+        click(p, 1, "memory 0 is pinned: always", 0)
+        click(p, 1, "at most 2", 6)
+        click(p, 1, "memory 4 is pinned no more", 4)
+        assert not pygame.event.get_grab() and p.engine.recall == Recall(True, (0,), (2,))
+        click(p, 1, "may be remembered again")
+        assert p.engine.recall == Recall(True, (0,), ())
+        p.press(pygame.K_F6)
+        p.until(lambda: p.worker.view.memory is None)
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=(p.game.window.area.centerx, p.game.window.area.bottom - 30))
+        p.until(pygame.event.get_grab)
+
+    assert player.play(steps, f"record={tmp_path / 'r'}") == 0
+    assert app.main([f"replay={tmp_path / 'r'}"], player.engine.load) == 0
+    assert "every frame is the same" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])
 def test_a_slot_that_is_no_name_is_refused(engine, capsys, slot):
     assert app.main([f"slot={slot}"], engine.load) == 2
@@ -460,6 +498,7 @@ def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch
             pygame.K_F2,
             pygame.K_F3,
             pygame.K_F4,
+            pygame.K_F6,
             pygame.K_f,
             pygame.K_F2,
             pygame.K_f,
