@@ -241,5 +241,5 @@ class Game:
 
     def _toggle(self, panel: str) -> None:
         self._shown[panel] = not self._shown[panel]
-        shows_memory = self._shown["memory"]
+        shows_memory = self._shown["memory"] or self._shown["map"]
         self.worker.post(lambda: self.worker.show_memory(shows_memory))
