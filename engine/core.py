@@ -24,7 +24,7 @@ from engine.model.machine import find_device, number_type
 from engine.model.network import WorldModel
 from engine.model.recall import Recall
 from engine.session import Attended, Session
-from engine.snapshot import Snapshot
+from engine.snapshot import Past, Snapshot
 
 DENOISE_STEPS = 2
 REWIND_SECONDS = 60
@@ -125,6 +125,7 @@ class Engine:
         past = histories.from_start(self.world, start) if history is None else histories.from_told(self.world, history)
         session = self._new_session(seed)
         session.start(past.frames, past.actions, past.poses)
+        session.origin = None if history is not None or isinstance(start, np.ndarray) else int(start)
         self.session, self.seed = session, seed
         return past.frames[-1].copy()
 
@@ -168,6 +169,11 @@ class Engine:
     def attended(self) -> list[Attended]:
         """The memory entries that the present frame was drawn from, for a person to look at."""
         return self._present().attended()
+
+    @property
+    def past(self) -> Past | None:
+        """The start scene that the session began in, and the actions since; None if it began otherwise."""
+        return self._present().past
 
     @property
     def memory_slots(self) -> int:

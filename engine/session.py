@@ -19,7 +19,7 @@ from engine.model.moments import Moment, capture, resume
 from engine.model.network import WorldModel
 from engine.model.recall import Recall
 from engine.model.rollout import Rollout
-from engine.snapshot import Snapshot
+from engine.snapshot import Past, Snapshot
 
 ENCODED_AT_ONCE = 16  # frames
 
@@ -53,6 +53,8 @@ class Session:
         self.window = model.settings.recent_frames
         self.trail: deque[Moment] = deque(maxlen=rewind_frames + self.window)
         self.thumbnails: list[np.ndarray] = []  # of each entry of the bank
+        self.origin: int | None = None  # the start scene that the history is of; None if it is of none
+        self.done: list[np.ndarray] = []  # actions since the history, encoded
 
     @property
     def num_frames(self) -> int:
@@ -108,6 +110,11 @@ class Session:
         return held * np.array([self.pose_unit, -self.pose_unit, -180 / np.pi], dtype=np.float32)
 
     @property
+    def past(self) -> Past | None:
+        """What led here; None if the session did not begin in a start scene."""
+        return None if self.origin is None else Past(self.origin, tuple(self.done))
+
+    @property
     def rewindable(self) -> int:
         """How many frames one can go back now: not before the present frame of the history, nor beyond the trail."""
         if not self.trail:
@@ -140,6 +147,7 @@ class Session:
         told = torch.from_numpy(action).to(self.model.device)
         latent = self.rollout.step(told.unsqueeze(0))
         self._note_moment(latent[0], told, None)
+        self.done.append(np.array(action, dtype=np.float32))
         frame = self.frame()
         self._note_entry(frame)
         return frame
@@ -152,6 +160,7 @@ class Session:
         self._note_height(game_pose)
         self._observe(latent, told, game_pose)
         self._note_moment(latent, told, frame)
+        self.done.append(np.array(action, dtype=np.float32))
         self._note_entry(frame)
 
     @torch.inference_mode()
@@ -167,7 +176,7 @@ class Session:
         """The session as it is now."""
         moments = tuple(self.trail)[-self.window :]
         bank = self.rollout.banks[0].share()
-        return Snapshot(moments, bank, self.begun, self.seed, checkpoint_hash, tuple(self.thumbnails))
+        return Snapshot(moments, bank, self.begun, self.seed, checkpoint_hash, tuple(self.thumbnails), self.past)
 
     @torch.inference_mode()
     def rewind(self, frames: int) -> np.ndarray:
@@ -188,6 +197,8 @@ class Session:
         else:
             self.trail.extend(snapshot.moments)
         self.begun, self.seed, self.thumbnails = snapshot.begun, snapshot.seed, list(snapshot.thumbnails)
+        self.origin = snapshot.past.start if snapshot.past else None
+        self.done = list(snapshot.past.actions) if snapshot.past else []
         return self._resume(snapshot.bank.share())
 
     def encode(self, frames: np.ndarray) -> Tensor:
@@ -232,5 +243,5 @@ class Session:
         last = self.trail[-1]
         resume(self.rollout, tuple(self.trail)[-self.window :], bank)
         self.height = last.height
-        del self.thumbnails[self.num_entries :]
+        del self.thumbnails[self.num_entries :], self.done[self.num_frames - self.begun :]
         return self.frame()

@@ -19,6 +19,14 @@ from engine.model.settings import ModelSettings
 
 
 @dataclass(frozen=True)
+class Past:
+    """What led to a session's present frame: a start scene, and what was done since."""
+
+    start: int  # index of the start scene
+    actions: tuple[np.ndarray, ...]  # encoded, float32 [size] each
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A session at one frame, to go back to or to branch from; it shares what the session keeps, and costs little.
 
@@ -31,6 +39,7 @@ class Snapshot:
     seed: int
     checkpoint_hash: str
     thumbnails: tuple[np.ndarray, ...]  # of each entry of the bank
+    past: Past | None
 
     @property
     def device(self) -> torch.device:
@@ -52,10 +61,14 @@ class Snapshot:
         """
         tensors = saved_state.pack(self.moments, self.bank, frame)
         tensors["thumbnails"] = thumbnails.pack(self.thumbnails, thumbnails.shape_of(*frame.shape[:2]))
+        if self.past:
+            size = self.moments[-1].action.shape[-1]
+            tensors["actions"] = torch.from_numpy(np.array(self.past.actions, np.float32).reshape(-1, size))
         own = {
             "checkpoint_hash": self.checkpoint_hash,
             "seed": self.seed,
             "begun": self.begun,
+            "start": self.past.start if self.past else None,
             "frame_index": self.frame_index,
             "recall": self.recall.as_json(),
         }
@@ -72,7 +85,7 @@ class Snapshot:
         if meta.get("checkpoint_hash") != checkpoint_hash:
             held = str(meta.get("checkpoint_hash"))[:12]
             raise SaveError(f"{path} was made with checkpoint {held}, not {checkpoint_hash[:12]}: load that one")
-        packed = tensors.pop("thumbnails", None)
+        packed, actions = tensors.pop("thumbnails", None), tensors.pop("actions", None)
         moments, bank = saved_state.unpack(tensors, settings, device)
         pictures = thumbnails.unpack(packed, bank.num_entries, thumbnails.shape_of(settings.height, settings.width))
         seed, begun = meta.get("seed"), meta.get("begun")
@@ -84,4 +97,14 @@ class Snapshot:
         except ValueError as error:
             raise SaveError(f"the saved session {path} is damaged: {error}") from error
         moments[-1] = replace(moments[-1], recall=recall)
-        return cls(tuple(moments), bank, begun, seed, checkpoint_hash, pictures)
+        past = _past(meta.get("start"), actions, (moments[-1].num_frames - begun, settings.action_size))
+        return cls(tuple(moments), bank, begun, seed, checkpoint_hash, pictures, past)
+
+
+def _past(start: Any, actions: torch.Tensor | None, shape: tuple[int, int]) -> Past | None:
+    if start is None and actions is None:
+        return None
+    fits = actions is not None and tuple(actions.shape) == shape and actions.dtype == torch.float32
+    if type(start) is int and start >= 0 and actions is not None and fits and torch.isfinite(actions).all():
+        return Past(start, tuple(actions.numpy()))
+    raise SaveError(f"the saved session is damaged: start {start!r} and {shape[0]} actions since do not fit")

@@ -144,7 +144,8 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
     world = worlds.load(settings.world) if settings.world in worlds.names() else None
     title = world.title if world else Path(settings.world).name
     frame_size = (world.frame.width, world.frame.height) if world else (320, 192)
-    saves = Saves(Path(settings.saves) if settings.saves else data_folder() / "saves", settings.slot)
+    # Absolute, for the real game changes the folder of the whole process for a moment when it starts.
+    saves = Saves(_folder(settings.saves) or data_folder() / "saves", settings.slot)
     window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.smooth)
     asks = settings.title and world is not None and num_starts(world.name) > 0 and not settings.script
     start = settings.start if settings.start is not None or asks else 0
@@ -153,11 +154,11 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
         _loader(settings, load),
         title=title,
         saves=saves,
-        screenshots=Path(settings.screenshots) if settings.screenshots else data_folder() / "screenshots",
+        screenshots=_folder(settings.screenshots) or data_folder() / "screenshots",
         start=start,
         title_screen=None if start is not None or world is None else lambda: _title(settings, world, saves),
         sensitivity=settings.sensitivity,
-        record=Path(settings.record) if settings.record else None,
+        record=_folder(settings.record),
         hud=settings.hud,
         script=actions,
     )
@@ -168,6 +169,10 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
         for sentence in game.worker.recorded:
             print(sentence)
     return 0
+
+
+def _folder(setting: str | None) -> Path | None:
+    return Path(setting).absolute() if setting else None
 
 
 def _title(settings: Settings, world: World, saves: Saves) -> Title:

@@ -19,6 +19,7 @@ from engine.play.loading import LoadingScreen
 from engine.play.memory_panel import Change
 from engine.play.saves import Saves
 from engine.play.title import Title
+from engine.play.view import BOTH, REAL
 from engine.play.window import Window
 from engine.play.worker import Worker
 from engine.world import World
@@ -59,6 +60,7 @@ class Game:
         self.window, self.worker = window, Worker(load, start, saves)
         self._saves, self._screenshots = saves, screenshots
         self._sensitivity, self._record, self._script = sensitivity, record, script
+        self._recordings = RECORDINGS.absolute()
         self._shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
         self._loading, self._gamepad = LoadingScreen(title), Gamepad()
         self._title_screen = title_screen
@@ -74,6 +76,8 @@ class Game:
             pygame.K_r: self._toggle_recording,
             pygame.K_n: lambda: self.worker.post(self.worker.next_start),
             pygame.K_p: self._toggle_pause,
+            pygame.K_TAB: lambda: self.worker.post(lambda: self.worker.turn_to(REAL)),
+            pygame.K_F7: lambda: self.worker.post(lambda: self.worker.turn_to(BOTH)),
             pygame.K_m: lambda: self.worker.post(self.worker.toggle_memory),
             pygame.K_f: window.toggle_fullscreen,
             pygame.K_F5: lambda: self._post(self.worker.save, saves.quick),
@@ -200,7 +204,7 @@ class Game:
                 mouse_is_free=not self.window.has_mouse,
                 **{f"show_{panel}": shown for panel, shown in self._shown.items()},
             )
-            self.window.draw_frame(view.frame)
+            self.window.draw_frame(view.picture)
             self._hud.draw(surface, self.window.area, state, now)
             self._redraw_at = self._hud.changes_at(state, now)
         pygame.display.flip()
@@ -215,7 +219,7 @@ class Game:
         # Made once for all recordings of one run: those after the first go to its numbered subfolders.
         if self._record is None:
             assert self.worker.engine
-            self._record = RECORDINGS / time.strftime(f"{self.worker.engine.world.name}-%Y%m%d-%H%M%S")
+            self._record = self._recordings / time.strftime(f"{self.worker.engine.world.name}-%Y%m%d-%H%M%S")
         root = self._record
         self.worker.post(lambda: self.worker.toggle_recording(root))
 
@@ -228,7 +232,7 @@ class Game:
     def _take_screenshot(self) -> None:
         assert self.worker.engine and self.worker.view
         try:
-            path = screenshot.write(self.worker.view.frame, self._screenshots, self.worker.engine.world.name)
+            path = screenshot.write(self.worker.view.picture, self._screenshots, self.worker.engine.world.name)
         except RecordingError as error:
             self.worker.say(str(error))
         else:

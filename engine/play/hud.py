@@ -12,7 +12,7 @@ from engine.play.chart import LatencyPanel, MapPanel
 from engine.play.gamepad import HELP as GAMEPAD
 from engine.play.memory_panel import MemoryPanel
 from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_height
-from engine.play.view import Note, View
+from engine.play.view import GENERATED, REAL, Note, View
 from engine.world import World
 
 NOTE_S = 4.0
@@ -27,6 +27,8 @@ WINDOW_KEYS = (
     ("n", "next start scene"),
     ("p", "pause"),
     ("m", "memory off, on"),
+    ("tab", "real game, generated world"),
+    ("f7", "both side by side, or one"),
     ("f", "fullscreen"),
     ("f12", "screenshot"),
     ("f1", "these keys"),
@@ -39,6 +41,7 @@ WINDOW_KEYS = (
 SHORT = {
     "escape": "Esc",
     "backspace": "Backspace",
+    "tab": "Tab",
     "mouse1": "left button",
     "mouse2": "middle button",
     "mouse3": "right button",
@@ -100,6 +103,7 @@ class Hud:
         """At the top, in the middle: what is not as usual, and the key that ends it."""
         signs = [("Paused", "P goes on")] * state.paused
         signs += [("Memory off", "M turns it on")] * (not state.view.info.get("memory_on", True))
+        signs += self._name_worlds(surface, area, state.view, height)
         top = area.y + height // 2
         for what, key in () if state.show_keys else signs:  # the table needs the room
             sign = _panel(((Text(what, ACCENT), Text(f"   {key}", DIM)),), round(height * 1.4), area.size)
@@ -114,6 +118,23 @@ class Hud:
             self.memory.hide()
             return area.bottom
         return self.memory.draw(surface, area, memory, height, state.mouse_is_free)
+
+    def _name_worlds(
+        self, surface: pygame.Surface, area: pygame.Rect, view: View, height: int
+    ) -> list[tuple[str, str]]:
+        """Names above two frames side by side; else the sign that says that it is not the generated one."""
+        if view.shows == GENERATED:
+            return []
+        if view.real is None:
+            return [("Real game", "on its way to this moment")]
+        if view.shows == REAL:
+            return [("Real game", "Tab goes back")]
+        rows, columns = view.picture.shape[:2]
+        top = area.centery - min(area.width * rows // columns, area.height) // 2 - height // 4
+        for words, share in (("generated", 0.25), ("real game", 0.75)):
+            name = _panel(((Text(words),),), height, area.size)
+            surface.blit(name, name.get_rect(midbottom=(area.x + round(area.width * share), top)))
+        return []
 
     def _note(self, view: View) -> None:
         """Let the charts know of a view, each once, whether they are shown or not."""

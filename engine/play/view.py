@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from engine.session import Attended
 
 
+GENERATED, REAL, BOTH = "generated", "real", "both"  # what a view shows
+
+
 @dataclass(frozen=True)
 class MemoryView:
     """The memory that a frame was drawn from."""
@@ -39,6 +42,15 @@ class View:
     recording: Path | None = None
     info: Mapping[str, Any] = field(default_factory=dict)  # the step's
     memory: MemoryView | None = None  # None while nothing shows it
+    shows: str = GENERATED
+    real: np.ndarray | None = None  # the real game's frame at the same moment; None while it is not shown or on its way
+
+    @property
+    def picture(self) -> np.ndarray:
+        """What is to be seen: one frame, uint8 [height, width, 3], or both side by side, [height, 2 width, 3]."""
+        if self.real is None or self.shows == GENERATED:
+            return self.frame
+        return self.real if self.shows == REAL else np.concatenate([self.frame, self.real], axis=1)
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,14 @@ class Window:
         self._frame_size = frame_size
 
     def draw_frame(self, frame: np.ndarray) -> None:
-        """Scale a frame, uint8 [height, width, 3], into its area; the rest of the window becomes dark."""
+        """Scale a picture, uint8 [height, width, 3], into the window; the rest of it becomes dark.
+
+        One of another shape than the frames, such as two of them, is fitted into the middle.
+        """
         height, width = frame.shape[:2]
         picture = pygame.image.frombuffer(np.ascontiguousarray(frame).data, (width, height), "RGB")
-        area, surface = self.area, self.surface
+        surface = self.surface
+        area = fitted((width, height), surface.get_size())
         if area.size != surface.get_size():
             surface.fill(BORDER)
         scaled = pygame.transform.smoothscale if self._smooth else pygame.transform.scale

@@ -14,11 +14,12 @@ import numpy as np
 from engine.action import Action
 from engine.errors import EngineError, SaveError
 from engine.model.recall import Recall
+from engine.play.beside import Beside
 from engine.play.commands import CommandThread
 from engine.play.pacing import Pacer, RateMeter
 from engine.play.reel import Reel
 from engine.play.saves import Saves
-from engine.play.view import MemoryView, Note, View
+from engine.play.view import GENERATED, MemoryView, Note, View
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -113,6 +114,11 @@ class Worker(CommandThread):
         self._shows_memory = shown
         self._show()
 
+    def turn_to(self, which: str) -> None:
+        """Show the real game or both worlds; asked for what is shown, the generated world again."""
+        assert self.view
+        self._show(shows=self._beside.turn_to(which, self.view))
+
     def set_recall(self, change: Callable[[Recall], Recall], says: str) -> None:
         """Pin, forget or take back entries, and say so."""
         assert self.engine
@@ -168,7 +174,9 @@ class Worker(CommandThread):
             self._rewinding = False
             self._meter.restart()
             self.say(f"{self._rewound / self.engine.world.rate:.1f} s back")
+            self._beside.jump()
             self._go_on_recording(self._cut_root)
+            self._show()
 
     def say(self, text: str) -> None:
         """Tell the player something."""
@@ -178,6 +186,7 @@ class Worker(CommandThread):
     def _open(self) -> None:
         engine = self.engine = self._load_engine()
         self._reel = Reel(engine, self.say, self.recorded)
+        self._beside = Beside(engine, self.say, lambda: self.post(self._show))
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
         if self._start_index is not None:
             self._reset(self._start_index)
@@ -203,6 +212,7 @@ class Worker(CommandThread):
         assert self.engine and self.view and self._take_action
         self._pacer.begin(time.monotonic())
         action = self._take_action()
+        self._beside.follow(action)
         step = self.engine.step(action)
         self._meter.tick(time.monotonic())
         self._reel.add(action, step)
@@ -238,8 +248,10 @@ class Worker(CommandThread):
         self._meter.restart()
         self._rewinding = False
         session = self.view.session + 1 if self.view else 0
-        self.view = View(frame=frame, number=number, session=session, start=start, info=info, memory=self._memory())
-        self.changed.set()
+        shows = self.view.shows if self.view else GENERATED
+        self.view = View(frame=frame, number=number, session=session, start=start, info=info, shows=shows)
+        self._beside.jump()
+        self._show()
 
     def _go_on_recording(self, root: Path | None) -> None:
         """Record what follows the jump, if something was recorded before it."""
@@ -250,7 +262,8 @@ class Worker(CommandThread):
 
     def _show(self, **changes: Any) -> None:
         assert self.view
-        self.view = replace(self.view, **changes, memory=self._memory())
+        view = replace(self.view, **changes, memory=self._memory())
+        self.view = replace(view, real=None) if self._rewinding else self._beside.look(view)
         self.changed.set()
 
     def _memory(self) -> MemoryView | None:
@@ -263,6 +276,7 @@ class Worker(CommandThread):
         if self.engine is None:
             return
         if self.view:
+            self._beside.close()
             self._reel.end()
             if self._saves and self.view.number and not self.error:
                 self._autosave(self._saves.autosave(self.engine.world.name))

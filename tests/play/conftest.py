@@ -12,6 +12,7 @@ import pytest
 from engine.action import Action
 from engine.errors import EngineError, SaveError, SessionError
 from engine.model.recall import Recall
+from engine.snapshot import Past
 from engine.world import FrameSize, Key, MouseAxis, World
 
 WORLD = World(
@@ -45,6 +46,8 @@ class FakeEngine:
     fails_at: int | None = None
     failure: Exception = field(default_factory=lambda: EngineError("the network lost its way; start again"))
     actions: list[Action] = field(default_factory=list)
+    origin: int | None = 0
+    done: list[np.ndarray] = field(default_factory=list)  # since the start scene
     began: list[float] = field(default_factory=list)  # time.monotonic of each step
     starts: list[int] = field(default_factory=list)
     closed: bool = False
@@ -60,6 +63,7 @@ class FakeEngine:
         if not 0 <= start < self.num_starts:
             raise EngineError(f"start {start}: this world has starts 0 to {self.num_starts - 1}")
         self.starts.append(start)
+        self.origin, self.done = start, []
         self.seed = self.seed if seed is None else seed
         self.heading, self.place, self.count = 40.0 * start, 0, 0
         self.recall = Recall()
@@ -72,6 +76,7 @@ class FakeEngine:
         if self.count == self.fails_at:
             raise self.failure
         self.actions.append(action)
+        self.done.append(self.world.action_spec.encode(action))
         self.began.append(began)
         self.heading += action.mouse[0]
         self.place += "forward" in action.keys
@@ -91,6 +96,10 @@ class FakeEngine:
         self.recall = recall
         heading, place, _ = self.trail[-1]
         self.trail[-1] = (heading, place, recall)
+
+    @property
+    def past(self) -> Past | None:
+        return None if self.origin is None else Past(self.origin, tuple(self.done))
 
     memory_slots = 4
 
@@ -129,6 +138,7 @@ class FakeEngine:
         self.heading, self.place, self.count = meta["heading"], meta["place"], meta["count"]
         self.seed, self.recall = meta["seed"], Recall.from_json(meta["recall"])
         self.trail = [(self.heading, self.place, self.recall)]
+        self.origin = None
         return self.draw()
 
     @property
@@ -140,6 +150,7 @@ class FakeEngine:
         del self.trail[len(self.trail) - frames :]
         self.heading, self.place, self.recall = self.trail[-1]
         self.count -= frames
+        del self.done[len(self.done) - frames :]
         return self.draw()
 
     def draw(self) -> np.ndarray:

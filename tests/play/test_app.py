@@ -499,6 +499,8 @@ def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch
             pygame.K_F3,
             pygame.K_F4,
             pygame.K_F6,
+            pygame.K_F7,
+            pygame.K_TAB,
             pygame.K_f,
             pygame.K_F2,
             pygame.K_f,

@@ -11,7 +11,7 @@ from engine.model.recall import Recall
 from engine.play.chart import MapPanel, Track, thinned
 from engine.play.hud import NOTE_S, Hud, HudState
 from engine.play.loading import LoadingScreen
-from engine.play.view import MemoryView, Note, View
+from engine.play.view import BOTH, GENERATED, REAL, MemoryView, Note, View
 from engine.session import Attended
 from engine.world import FrameSize, Key, World
 
@@ -50,6 +50,15 @@ def test_each_thing_is_shown_in_its_place(drawn):
     assert drawn(note=Note("hello", 99.0))[200:440, 340:].any()
     assert drawn(has_mouse=False)[200:440, 340:].any()
     assert drawn(view=view(is_slow=True))[200:440, 340:].any()
+
+
+def test_the_world_shown_is_named(drawn):
+    real = np.zeros((48, 80, 3), np.uint8)
+    assert drawn(view=view(shows=REAL, real=real))[200:440, :40].any()
+    assert drawn(view=view(shows=BOTH))[200:440, :40].any()
+    both = drawn(view=view(shows=BOTH, real=real))
+    assert both[100:200, 60:100].any() and both[440:540, 60:100].any() and not both[200:440].any()
+    assert not drawn(view=view(shows=GENERATED)).any()
 
 
 def test_the_map_and_the_graph_are_at_the_sides(drawn):

@@ -43,6 +43,13 @@ def test_a_frame_is_shown_as_it_is_between_dark_bars(window):
     assert not shown[:, :20].any() and not shown[:, 180:].any()
 
 
+def test_two_frames_side_by_side_are_fitted_into_the_middle(window):
+    pygame.display.set_mode((160, 96), pygame.RESIZABLE)
+    window.draw_frame(np.full((48, 160, 3), 200, np.uint8))
+    shown = pygame.surfarray.array3d(window.surface)[..., 0]
+    assert (shown[:, 24:72] == 200).all() and not shown[:, :24].any() and not shown[:, 72:].any()
+
+
 def test_the_mouse_is_taken_and_given_back(window):
     window.take_mouse(True)
     assert window.has_mouse and pygame.event.get_grab() and not pygame.mouse.get_visible()
