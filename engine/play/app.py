@@ -17,6 +17,7 @@ from engine.data.recording import new_folder, open_recording
 from engine.errors import ConfigError, EngineError
 from engine.play import script
 from engine.play.saves import Saves, data_folder
+from engine.play.view import SCALINGS
 from engine.world import World
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ Play a world that a neural network draws.
 world is a world's name or a checkpoint's folder, start the number of a start scene (null: the
 title screen asks, unless title=false or a script plays). denoise_steps (null: the
 checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU. scale is the window's size
-in frame sizes (null: fits the screen), sensitivity degrees per pixel of mouse motion. script plays a file's actions in
-place of the keys, record keeps what is played in a folder, frames is how many a headless run plays. saves and
-screenshots are folders (null: in the user's data folder), slot is the save that F5 and F9 mean. verbose prints where
-an error arose. docs/playing.md says more."""
+in frame sizes (null: fits the screen), scaling is smooth, sharp or whole (multiples of the frame), sensitivity degrees
+per pixel of mouse motion. script plays a file's actions in place of the keys, record keeps what is played in a folder,
+frames is how many a headless run plays. saves and screenshots are folders (null: in the user's data folder), slot is
+the save that F5 and F9 mean. verbose prints where an error arose. docs/playing.md says more."""
 
 Load = Callable[..., "Engine"]
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Settings:
     threads: int | None = None
     fullscreen: bool = False
     scale: float | None = None
-    smooth: bool = True
+    scaling: str = "smooth"
     hud: bool = True
     sensitivity: float = 0.12
     script: str | None = None
@@ -146,7 +147,7 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
     frame_size = (world.frame.width, world.frame.height) if world else (320, 192)
     # Absolute, for the real game changes the folder of the whole process for a moment when it starts.
     saves = Saves(_folder(settings.saves) or data_folder() / "saves", settings.slot)
-    window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.smooth)
+    window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.scaling)
     asks = settings.title and world is not None and num_starts(world.name) > 0 and not settings.script
     start = settings.start if settings.start is not None or asks else 0
     game = Game(
@@ -217,5 +218,7 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"setting {name!r}: a number above 0, not {value}")
+    if settings.scaling not in SCALINGS:
+        raise ConfigError(f"setting 'scaling': one of {', '.join(SCALINGS)}, not {settings.scaling!r}")
     if settings.record:
         new_folder(settings.record)  # made now, so that a folder that cannot be written is known before anything loads

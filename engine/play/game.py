@@ -90,6 +90,7 @@ class Game:
             pygame.K_F2: lambda: self._toggle("figures"),
             pygame.K_F3: lambda: self._toggle("map"),
             pygame.K_F4: lambda: self._toggle("graph"),
+            pygame.K_F8: lambda: self.worker.say(window.next_scaling()),
             pygame.K_F6: lambda: self._toggle("memory"),
         }
 
@@ -116,11 +117,12 @@ class Game:
     def _begin(self) -> None:
         """The engine is loaded: play."""
         assert self.worker.engine
-        world = self.worker.engine.world
+        engine = self.worker.engine
+        world = engine.world
         self.window.set_frame_size((world.frame.width, world.frame.height))
         pygame.display.set_caption(world.title)
         self._keymap = Keymap(world, self._sensitivity, reserved=[key for key, _ in WINDOW_KEYS])
-        self._hud = Hud(world)
+        self._hud = Hud(world, engine.device, engine.denoise_steps)
         if self._record:
             self._toggle_recording()
         if self._script:

@@ -36,6 +36,7 @@ WINDOW_KEYS = (
     ("f3", "map on, off"),
     ("f4", "latency graph on, off"),
     ("f6", "memory panel on, off"),
+    ("f8", "way of scaling"),
     ("escape", "free the mouse; again: quit"),
 )
 SHORT = {
@@ -67,8 +68,11 @@ class HudState:
 class Hud:
     """Draws a HudState; text is rendered only when it changes."""
 
-    def __init__(self, world: World):
+    def __init__(self, world: World, device: str = "cpu", denoise_steps: int = 1):
+        """`device`, `denoise_steps`: what the world is drawn with, to say what to change where that is too slow."""
         self._world = world
+        faster = [f"denoise_steps={denoise_steps - 1}"] * (denoise_steps > 1) + ["device=cuda"] * (device == "cpu")
+        self._faster = ", ".join([*faster, "fewer other programs"])
         self._figures: tuple[tuple[Text, ...], ...] = ()
         self._figures_at = float("-inf")
         self._map, self._graph = MapPanel(world), LatencyPanel(world)
@@ -169,9 +173,7 @@ class Hud:
             sentences.append(("click to look around  ·  Esc quits  ·  F1 keys", DIM))
         if state.view.is_slow and not state.paused:
             rates = f"{state.view.frames_per_s:.1f} of {self._world.rate:g} frames/s"
-            sentences.append(
-                (f"{rates}: this machine is too slow; close other programs or lower denoise_steps", ACCENT)
-            )
+            sentences.append((f"{rates}: too slow. Try {self._faster}", ACCENT))
         return sentences
 
     def _current_figures(self, view: View, now: float) -> tuple[tuple[Text, ...], ...]:

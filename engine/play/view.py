@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 
 GENERATED, REAL, BOTH = "generated", "real", "both"  # what a view shows
+# Ways in which it is brought to the window's size.
+SCALINGS = {
+    "smooth": "as large as the window, blended",
+    "sharp": "as large as the window, square pixels",
+    "whole": "a whole multiple of the frame, every pixel of one size",
+}
 
 
 @dataclass(frozen=True)

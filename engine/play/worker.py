@@ -249,9 +249,8 @@ class Worker(CommandThread):
         self._rewinding = False
         session = self.view.session + 1 if self.view else 0
         shows = self.view.shows if self.view else GENERATED
-        self.view = View(frame=frame, number=number, session=session, start=start, info=info, shows=shows)
         self._beside.jump()
-        self._show()
+        self._look_at(View(frame=frame, number=number, session=session, start=start, info=info, shows=shows))
 
     def _go_on_recording(self, root: Path | None) -> None:
         """Record what follows the jump, if something was recorded before it."""
@@ -262,7 +261,10 @@ class Worker(CommandThread):
 
     def _show(self, **changes: Any) -> None:
         assert self.view
-        view = replace(self.view, **changes, memory=self._memory())
+        self._look_at(replace(self.view, **changes))
+
+    def _look_at(self, view: View) -> None:
+        view = replace(view, memory=self._memory())
         self.view = replace(view, real=None) if self._rewinding else self._beside.look(view)
         self.changed.set()
 

@@ -64,6 +64,7 @@ def test_headless_needs_no_pygame():
         (["frames=0"], "at least 1, not 0"),
         (["start=-1"], "at least 0, not -1"),
         (["sensitivity=nan"], "a number above 0, not nan"),
+        (["scaling=blurred"], "one of smooth, sharp, whole, not 'blurred'"),
         (["scale=0"], "a number above 0, not 0"),
         (["script=/none.yaml"], "cannot read the script /none.yaml"),
         (["world=nowhere"], "there is no world 'nowhere'"),
@@ -143,7 +144,7 @@ def test_help_prints_every_setting(capsys):
     out = capsys.readouterr().out
     for name in app.Settings.__dataclass_fields__:
         assert f"\n  {name}=" in out
-        assert name in app.ABOUT or name in ("device", "seed", "smooth", "hud"), f"{name} is explained nowhere"
+        assert name in app.ABOUT or name in ("device", "seed", "hud"), f"{name} is explained nowhere"
 
 
 def test_no_display_is_one_sentence(engine, capsys, monkeypatch):
@@ -499,6 +500,7 @@ def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch
             pygame.K_F3,
             pygame.K_F4,
             pygame.K_F6,
+            pygame.K_F8,
             pygame.K_F7,
             pygame.K_TAB,
             pygame.K_f,

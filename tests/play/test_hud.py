@@ -52,6 +52,18 @@ def test_each_thing_is_shown_in_its_place(drawn):
     assert drawn(view=view(is_slow=True))[200:440, 340:].any()
 
 
+def test_what_to_change_is_said_where_it_is_too_slow():
+    slow = dataclasses.replace(QUIET, view=view(is_slow=True, frames_per_s=8.04))
+
+    def says(*drawn_with):
+        return Hud(WORLD, *drawn_with)._sentences(slow, 0.0)[0][0]
+
+    start = "8.0 of 20 frames/s: too slow. Try "
+    assert says("cpu", 3) == start + "denoise_steps=2, device=cuda, fewer other programs"
+    assert says("cpu", 1) == start + "device=cuda, fewer other programs"
+    assert says("cuda", 1) == start + "fewer other programs"
+
+
 def test_the_world_shown_is_named(drawn):
     real = np.zeros((48, 80, 3), np.uint8)
     assert drawn(view=view(shows=REAL, real=real))[200:440, :40].any()
