@@ -138,6 +138,8 @@ class Game:
         elif self._title and self._is_choosing:
             self._choose(self._title, event)
         elif event.type == pygame.KEYDOWN and event.key in self._keys:
+            if event.key == pygame.K_TAB and getattr(event, "mod", 0) & pygame.KMOD_ALT:
+                return  # it is the desktop's, to go to another window
             if self._keymap or event.key == pygame.K_ESCAPE:
                 self._keys[event.key]()
                 self._redraw_at = float("-inf")

@@ -460,6 +460,20 @@ def test_memories_are_pinned_and_forgotten_by_clicks_of_the_free_mouse(player, t
     assert "every frame is the same" in capsys.readouterr().out
 
 
+def test_tab_asks_for_the_real_game_but_not_with_alt(player):
+    def steps(p):
+        p.post(pygame.KEYDOWN, key=pygame.K_TAB, mod=pygame.KMOD_LALT)
+        p.frames(5)
+        assert p.note() == ""
+        for key in (pygame.K_TAB, pygame.K_F7):
+            p.press(key)
+            p.until(lambda: "no world 'toy'" in p.note())
+            p.worker.say("")
+        p.frames(3)
+
+    assert player.play(steps) == 0
+
+
 @pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])
 def test_a_slot_that_is_no_name_is_refused(engine, capsys, slot):
     assert app.main([f"slot={slot}"], engine.load) == 2
