@@ -71,7 +71,12 @@ class Game:
         self._running = True
         self._wants_mouse = False  # until it plays a world that turns by mouse
         self._redraw_at = float("-inf")  # time.monotonic
-        self._keys: dict[int, Callable[[], None]] = {
+        self._keys = self._window_keys()
+
+    def _window_keys(self) -> dict[int, Callable[[], None]]:
+        """What the window's own keys do."""
+        window, saves = self.window, self._saves
+        return {
             pygame.K_ESCAPE: self._escape,
             pygame.K_r: self._toggle_recording,
             pygame.K_n: lambda: self.worker.post(self.worker.next_start),
