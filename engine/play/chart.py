@@ -110,10 +110,11 @@ class MapPanel:
 
 
 def thinned(places: np.ndarray, step: float) -> np.ndarray:
-    """Of places [n, 2], one in each square of side `step`, so that to draw them takes no longer as they become many."""
+    """Of places [n, 2], one in each square of side `step`, so that there are never too many to draw."""
     if not len(places):
         return places
-    _, first = np.unique(np.floor(places / step), axis=0, return_index=True)
+    squares = np.floor((places - places.min(axis=0)) / step).astype(np.int64)
+    _, first = np.unique(squares[:, 0] * (squares[:, 1].max() + 1) + squares[:, 1], return_index=True)
     return places[np.sort(first)]
 
 

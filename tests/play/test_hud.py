@@ -137,7 +137,7 @@ def test_the_map_shows_remembered_places_and_those_attended_to():
 def test_places_are_thinned_but_none_is_lost_sight_of():
     places = np.random.default_rng(0).uniform(-8, 8, (20_000, 2)).astype(np.float32)
     few = thinned(places, 1.0)
-    assert len(few) == 16 * 16 and all(any((place == one).all() for one in places) for place in few[:5])
+    assert 16 * 16 <= len(few) <= 17 * 17 and all(any((place == one).all() for one in places) for place in few[:5])
     assert len(thinned(places[:0], 1.0)) == 0
 
 
