@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import numbers
 import re
 import sys
 import types
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import yaml
 from omegaconf import OmegaConf
@@ -235,3 +236,22 @@ def _show(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_show(item) for item in value)}]"
     return "(required)" if value == "???" else str(value)
+
+
+def is_seed(seed: object) -> TypeGuard[int]:
+    """Whether it is a whole number from 0 to 2**63 - 1."""
+    return isinstance(seed, numbers.Integral) and not isinstance(seed, bool) and 0 <= int(seed) < 2**63
+
+
+def check_seed(seed: object) -> int:
+    """The seed. Raises ConfigError if it is none."""
+    if not is_seed(seed):
+        raise ConfigError(f"seed is a whole number from 0 to 2**63 - 1, not {seed!r}")
+    return int(seed)
+
+
+def at_least_one(value: int, name: str) -> int:
+    """The setting `name`. Raises ConfigError unless it is a whole number from 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(f"{name} is a whole number from 1, not {value!r}")
+    return value

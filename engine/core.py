@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +15,16 @@ import torch
 from engine import checkpoint
 from engine import world as worlds
 from engine.action import Action
+from engine.config import at_least_one, check_seed
 from engine.data import history as histories
-from engine.data import saved_state, savefile
 from engine.data.starts import num_starts
-from engine.errors import CheckpointError, ConfigError, SaveError, SessionError
+from engine.errors import CheckpointError, ConfigError, SessionError
 from engine.model.diffusion import schedule
+from engine.model.machine import find_device, number_type
 from engine.model.network import WorldModel
-from engine.session import Session, Snapshot
+from engine.model.recall import Recall
+from engine.session import Attended, Session
+from engine.snapshot import Past, Snapshot
 
 DENOISE_STEPS = 2
 REWIND_SECONDS = 60
@@ -32,7 +35,7 @@ class Step:
     """What one action led to.
 
     frame: uint8 [height, width, 3]. latency_ms: time inside the engine. info: "pose", (x, y, z, angle in
-    degrees) as the network believes it; "frame_index"; "memory_entries" and "memory_bytes" held.
+    degrees) as the network believes it; "frame_index"; "memory_entries" and "memory_bytes" held; "memory_on".
     """
 
     frame: np.ndarray
@@ -53,7 +56,7 @@ class Engine:
     ) -> None:  # fmt: skip
         self.manifest, self.world = manifest, world
         self.action_spec = world.action_spec
-        self.device, self.seed, self.denoise_steps = str(device), _seed(seed), denoise_steps
+        self.device, self.seed, self.denoise_steps = str(device), check_seed(seed), denoise_steps
         self._model: WorldModel | None = model
         self.checkpoint_hash = manifest.digest
         self.session: Session | None = None
@@ -69,8 +72,8 @@ class Engine:
         default what the checkpoint was made for. threads: of the CPU; all by default. Raises EngineError kinds.
         """
         if threads is not None:
-            torch.set_num_threads(_at_least_one(threads, "threads"))
-        chosen = _device(device)
+            torch.set_num_threads(at_least_one(threads, "threads"))
+        chosen = find_device(device)
         if not isinstance(name, (str, Path)) or not str(name):
             raise ConfigError(f"name is a world's name or a checkpoint's folder, not {name!r}")
         name = str(name)
@@ -81,9 +84,9 @@ class Engine:
         world = worlds.load(manifest.world)
         _check_fit(world, manifest)
         steps = denoise_steps if denoise_steps is not None else int(manifest.notes.get("denoise_steps", DENOISE_STEPS))
-        model = model.requires_grad_(False).to(chosen, _dtype(chosen))
+        model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        return cls(model, manifest, world, chosen, seed, _at_least_one(steps, "denoise_steps"))
+        return cls(model, manifest, world, chosen, seed, at_least_one(steps, "denoise_steps"))
 
     @property
     def model(self) -> WorldModel:
@@ -101,6 +104,7 @@ class Engine:
             "frame_index": session.num_frames - 1,
             "memory_entries": session.num_entries,
             "memory_bytes": session.memory_bytes,
+            "memory_on": session.recall.on,
         }
 
     @property
@@ -117,10 +121,11 @@ class Engine:
         actions, poses), in place of start: actions[i] was held between frames[i-1] and frames[i], the last
         frame is the present one; poses are [n, 4], x, y, z, angle in degrees. seed: in place of the engine's.
         """
-        seed = self.seed if seed is None else _seed(seed)
+        seed = self.seed if seed is None else check_seed(seed)
         past = histories.from_start(self.world, start) if history is None else histories.from_told(self.world, history)
         session = self._new_session(seed)
         session.start(past.frames, past.actions, past.poses)
+        session.origin = None if history is not None or isinstance(start, np.ndarray) else int(start)
         self.session, self.seed = session, seed
         return past.frames[-1].copy()
 
@@ -140,26 +145,60 @@ class Engine:
         told = None if pose is None else histories.check_poses([pose], 1)[0]
         session.observe(histories.check_frames(self.world, [frame])[0], self.action_spec.encode(action), told)
 
+    @property
+    def recall(self) -> Recall:
+        """What of its memory the session may use, and which entries a player pinned or forgot.
+
+        Raises SessionError before `reset`.
+        """
+        return self._present().recall
+
+    def set_recall(self, recall: Recall) -> None:
+        """Have the frames from the next one on use this of memory. Saves, snapshots and rewinds carry it.
+
+        Raises SessionError for entries that are not there, or more pins than there is room for.
+        """
+        self._present().set_recall(recall)
+
+    def use_memory(self, on: bool) -> None:
+        """Turn memory off or on from the next frame on; while it is off, it still takes in what is seen."""
+        if not isinstance(on, bool):
+            raise SessionError(f"memory is used or not, True or False, not {on!r}")
+        self.set_recall(replace(self.recall, on=on))
+
+    def attended(self) -> list[Attended]:
+        """The memory entries that the present frame was drawn from, for a person to look at."""
+        return self._present().attended()
+
+    @property
+    def past(self) -> Past | None:
+        """The start scene that the session began in, and the actions since; None if it began otherwise."""
+        return self._present().past
+
+    @property
+    def memory_slots(self) -> int:
+        """How many memory entries a frame is drawn from at most."""
+        return self.model.settings.memory_entries
+
+    @property
+    def places(self) -> np.ndarray:
+        """Where each memory entry was seen from, float32 [entries, 3]: x, y, angle in degrees."""
+        return self._present().places
+
     def save(self, path: Path | str, **notes: Any) -> Path:
         """Write the session to one file, whole or not at all, from which `restore` goes on as if never interrupted.
 
         notes: plain JSON values to keep with it; `engine.data.savefile.describe` shows them and the last frame.
         Raises SaveError if it cannot be written.
         """
-        snapshot = self.snapshot()
-        meta = {
+        about = {
             "world": self.world.name,
-            "checkpoint_hash": self.checkpoint_hash,
-            "seed": snapshot.seed,
-            "begun": snapshot.begun,
-            "frame_index": snapshot.frame_index,
             "device": self.device,
             "denoise_steps": self.denoise_steps,
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "notes": notes,
         }
-        frame = self._present().frame()
-        return savefile.write(path, saved_state.pack(snapshot.moments, snapshot.bank, frame), meta)
+        return self.snapshot().write(path, self._present().frame(), about)
 
     def restore(self, path: Path | str) -> np.ndarray:
         """Take up the session that `save` wrote, in place of the present one; its last frame, uint8 [height, width, 3].
@@ -167,19 +206,10 @@ class Engine:
         What follows is the same to the bit on the same device with as many denoise steps. Raises SaveError for a
         file that is damaged, or of another world or checkpoint; the present session then goes on.
         """
-        tensors, meta = savefile.read(path)
-        if meta.get("world") != self.world.name:
-            raise SaveError(f"{path} is of world {meta.get('world')!r}, not of {self.world.name!r}")
-        if meta.get("checkpoint_hash") != self.checkpoint_hash:
-            held = str(meta.get("checkpoint_hash"))[:12]
-            raise SaveError(f"{path} was made with checkpoint {held}, not {self.checkpoint_hash[:12]}: load that one")
-        moments, bank = saved_state.unpack(tensors, self.model.settings, self.model.device)
-        seed, begun = meta.get("seed"), meta.get("begun")
-        if not _is_seed(seed) or type(begun) is not int or not 1 <= begun <= moments[-1].num_frames:
-            raise SaveError(f"the saved session {path} is damaged: seed {seed!r}, {begun!r} frames of history")
-        session = self._new_session(seed)
-        frame = session.take_up(Snapshot(tuple(moments), bank, begun, seed, self.checkpoint_hash))
-        self.session, self.seed = session, seed
+        taken = Snapshot.read(path, self.world.name, self.checkpoint_hash, self.model.settings, self.model.device)
+        session = self._new_session(taken.seed)
+        frame = session.take_up(taken)
+        self.session, self.seed = session, taken.seed
         return frame
 
     def snapshot(self) -> Snapshot:
@@ -247,30 +277,6 @@ class Engine:
         return self.session
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"device is auto, cpu or cuda, not {name!r}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device {name!r} is not there: PyTorch finds no GPU; use device=cpu")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device {name!r} is not there: there are {torch.cuda.device_count()} GPUs, from cuda:0")
-    if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device is auto, cpu or cuda, not {name!r}")
-    return device
-
-
-def _dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the machine multiplies it natively, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16
-    native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
-
-
 def _check_fit(world: worlds.World, manifest: checkpoint.Manifest) -> None:
     """Raise CheckpointError if the checkpoint was made for other frames or actions than the world has."""
     settings = manifest.settings
@@ -279,19 +285,3 @@ def _check_fit(world: worlds.World, manifest: checkpoint.Manifest) -> None:
     if made != needed:
         numbers = "height, width, size of an action, mouse axes"
         raise CheckpointError(f"the checkpoint does not fit world {world.name!r}: {numbers} are {made}, not {needed}")
-
-
-def _is_seed(seed: object) -> TypeGuard[int]:
-    return isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and bool(0 <= seed < 2**63)
-
-
-def _seed(seed: object) -> int:
-    if not _is_seed(seed):
-        raise ConfigError(f"seed is a whole number from 0 to 2**63 - 1, not {seed!r}")
-    return int(seed)
-
-
-def _at_least_one(value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} is a whole number from 1, not {value!r}")
-    return value

@@ -4,43 +4,37 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.data import thumbnails
+from engine.errors import SessionError
 from engine.model import pose as poses
 from engine.model.codec import to_bytes, to_unit
-from engine.model.memory_bank import MemoryBank
+from engine.model.memory_bank import MemoryBank, coverage, probe_points
 from engine.model.moments import Moment, capture, resume
 from engine.model.network import WorldModel
+from engine.model.recall import Recall
 from engine.model.rollout import Rollout
+from engine.snapshot import Past, Snapshot
 
 ENCODED_AT_ONCE = 16  # frames
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A session at one frame, to go back to or to branch from; it shares what the session keeps, and costs little.
+class Attended:
+    """A memory entry that a frame was drawn from."""
 
-    Made by `Engine.snapshot`, taken by `Engine.rewind` and `Engine.branch`.
-    """
-
-    moments: tuple[Moment, ...]  # the last few, oldest first
-    bank: MemoryBank
-    begun: int  # frames of history that the session began with
-    seed: int
-    checkpoint_hash: str
-
-    @property
-    def device(self) -> torch.device:
-        return self.moments[-1].latent.device
-
-    @property
-    def frame_index(self) -> int:
-        """Number of the frame that it holds, as `Step.info` counts."""
-        return self.moments[-1].num_frames - 1
+    entry: int  # its number in the bank
+    slot: int  # of the cache's memory slots; an entry keeps its slot while it is wanted
+    pose: tuple[float, float, float, float]  # where it was seen from: x, y, z, angle in degrees
+    # How much of what lies before the camera it saw, from a like distance and side, 0..1. This is told by the poses
+    # alone, and is what entries are chosen by; what the network's attention makes of them is not measured.
+    coverage: float
+    picture: np.ndarray  # uint8 [height, width, 3], a thumbnail of the last frame of its block
 
 
 class Session:
@@ -58,6 +52,9 @@ class Session:
         self.begun = 0  # frames of history
         self.window = model.settings.recent_frames
         self.trail: deque[Moment] = deque(maxlen=rewind_frames + self.window)
+        self.thumbnails: list[np.ndarray] = []  # of each entry of the bank
+        self.origin: int | None = None  # the start scene that the history is of; None if it is of none
+        self.done: list[np.ndarray] = []  # actions since the history, encoded
 
     @property
     def num_frames(self) -> int:
@@ -75,6 +72,47 @@ class Session:
     def pose(self) -> tuple[float, float, float, float]:
         """(x, y, z, angle) as the network believes it, in the game's units and degrees."""
         return poses.to_game(self.rollout.pose[0], self.pose_unit, self.height)
+
+    @property
+    def recall(self) -> Recall:
+        """What of memory the coming frames may use."""
+        return self.rollout.banks[0].recall
+
+    def set_recall(self, recall: Recall) -> None:
+        """Have the coming frames use this of memory; it belongs to the present moment, as one comes back to it.
+
+        Raises SessionError for entries that are not there, or too many pins.
+        """
+        try:
+            recall.check(self.num_entries, len(self.rollout.slots[0]))
+        except ValueError as error:
+            raise SessionError(str(error)) from error
+        self.rollout.banks[0].recall = recall
+        self.trail[-1] = replace(self.trail[-1], recall=recall)
+
+    @torch.inference_mode()
+    def attended(self) -> list[Attended]:
+        """The entries that the present frame was drawn from, by slot."""
+        bank, now = self.rollout.banks[0], self.rollout.pose
+        held = [(slot, entry) for slot, entry in enumerate(self.rollout.slots[0]) if entry >= 0]
+        seen_from = bank.poses[[entry for _, entry in held]]
+        points, fov = probe_points(now, bank.settings.fov), bank.settings.fov
+        covered = coverage(seen_from[None], now[:, None, :2].expand_as(points), points, fov)[0].mean(dim=-1).tolist()
+        return [
+            Attended(entry, slot, poses.to_game(pose, self.pose_unit), share, self.thumbnails[entry])
+            for (slot, entry), pose, share in zip(held, seen_from, covered, strict=True)
+        ]
+
+    @property
+    def places(self) -> np.ndarray:
+        """Where each entry was seen from, float32 [entries, 3]: x, y, angle in degrees."""
+        held = self.rollout.banks[0].poses[: self.num_entries].cpu().numpy()
+        return held * np.array([self.pose_unit, -self.pose_unit, -180 / np.pi], dtype=np.float32)
+
+    @property
+    def past(self) -> Past | None:
+        """What led here; None if the session did not begin in a start scene."""
+        return None if self.origin is None else Past(self.origin, tuple(self.done))
 
     @property
     def rewindable(self) -> int:
@@ -100,22 +138,30 @@ class Session:
             if index:
                 self._observe(latents[index], told[index], game_pose)
             self._note_moment(latents[index], told[index], frame if index + 1 == len(frames) else None)
+            self._note_entry(frame)
 
     @torch.inference_mode()
     def step(self, action: np.ndarray) -> np.ndarray:
         """Encoded action [size] -> the frame it leads to, uint8 [H, W, 3]."""
+        self._empty_slots()
         told = torch.from_numpy(action).to(self.model.device)
         latent = self.rollout.step(told.unsqueeze(0))
         self._note_moment(latent[0], told, None)
-        return self.frame()
+        self.done.append(np.array(action, dtype=np.float32))
+        frame = self.frame()
+        self._note_entry(frame)
+        return frame
 
     @torch.inference_mode()
     def observe(self, frame: np.ndarray, action: np.ndarray, game_pose: np.ndarray | None) -> None:
         """Take a real frame as what followed the action; without a pose, the network reads it off the frame."""
+        self._empty_slots()
         latent, told = self.encode(frame[None])[0], torch.from_numpy(action).to(self.model.device)
         self._note_height(game_pose)
         self._observe(latent, told, game_pose)
         self._note_moment(latent, told, frame)
+        self.done.append(np.array(action, dtype=np.float32))
+        self._note_entry(frame)
 
     @torch.inference_mode()
     def frame(self) -> np.ndarray:
@@ -129,7 +175,8 @@ class Session:
     def snapshot(self, checkpoint_hash: str) -> Snapshot:
         """The session as it is now."""
         moments = tuple(self.trail)[-self.window :]
-        return Snapshot(moments, self.rollout.banks[0].share(), self.begun, self.seed, checkpoint_hash)
+        bank = self.rollout.banks[0].share()
+        return Snapshot(moments, bank, self.begun, self.seed, checkpoint_hash, tuple(self.thumbnails), self.past)
 
     @torch.inference_mode()
     def rewind(self, frames: int) -> np.ndarray:
@@ -142,17 +189,31 @@ class Session:
     def take_up(self, snapshot: Snapshot) -> np.ndarray:
         """Become the session of a snapshot of the same network; the frame that is present then."""
         last = snapshot.moments[-1]
-        while self.trail and self.trail[-1] is not last:
+        # A moment whose recall was changed since is another object on the same latent.
+        while self.trail and self.trail[-1].latent is not last.latent:
             self.trail.pop()
-        if not self.trail:
+        if self.trail:
+            self.trail[-1] = last
+        else:
             self.trail.extend(snapshot.moments)
-        self.begun, self.seed = snapshot.begun, snapshot.seed
+        self.begun, self.seed, self.thumbnails = snapshot.begun, snapshot.seed, list(snapshot.thumbnails)
+        self.origin = snapshot.past.start if snapshot.past else None
+        self.done = list(snapshot.past.actions) if snapshot.past else []
         return self._resume(snapshot.bank.share())
 
     def encode(self, frames: np.ndarray) -> Tensor:
         """uint8 [n, H, W, 3] -> latents [n, rows, columns, channels]."""
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.model.device)
         return self.model.codec.encode(to_unit(pixels).to(self.model.dtype))
+
+    def _empty_slots(self) -> None:
+        """Empty the memory slots of entries that may not be used any more."""
+        rollout, recall = self.rollout, self.recall
+        kept = [entry if recall.allows(entry) else -1 for entry in rollout.slots[0]]
+        if kept != rollout.slots[0]:
+            rollout.slots[0] = kept
+            rollout.cache.clear_memory()
+            rollout.show_again()
 
     def _observe(self, latent: Tensor, action: Tensor, game_pose: np.ndarray | None) -> None:
         if game_pose is None:
@@ -173,8 +234,14 @@ class Session:
         picture = None if frame is None else zlib.compress(np.ascontiguousarray(frame).tobytes(), 1)
         self.trail.append(capture(self.rollout, latent[None], action[None], self.height, picture))
 
+    def _note_entry(self, frame: np.ndarray) -> None:
+        """Keep a thumbnail of the frame if it finished a block."""
+        if self.num_entries > len(self.thumbnails):
+            self.thumbnails.append(thumbnails.shrink(frame))
+
     def _resume(self, bank: MemoryBank) -> np.ndarray:
         last = self.trail[-1]
         resume(self.rollout, tuple(self.trail)[-self.window :], bank)
         self.height = last.height
+        del self.thumbnails[self.num_entries :], self.done[self.num_frames - self.begun :]
         return self.frame()

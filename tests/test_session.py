@@ -82,8 +82,9 @@ def test_an_hour_of_memory_loads_in_under_a_second(toy_engine: Engine, tmp_path:
     more = 20_000
     tensors["moments.numbers"][:, 0] += 3 * more
     tensors["moments.numbers"][:, 1] += more
-    for name in (f"bank.{name}" for name in BUFFERS):
+    for name in (*(f"bank.{name}" for name in BUFFERS), "thumbnails"):
         tensors[name] = torch.cat([tensors[name], tensors[name][:1].expand(more, *tensors[name].shape[1:])])
+    tensors["actions"] = torch.cat([tensors["actions"], torch.zeros(3 * more, 3)])
     tensors["bank.poses"][3:, 0] = torch.linspace(-500, 500, more)
     path = savefile.write(tmp_path / "a.save", tensors, meta)
     began = time.perf_counter()
@@ -379,3 +380,38 @@ def test_a_snapshot_of_another_checkpoint_says_so(toy_engine: Engine, tmp_path: 
             other.rewind(snapshot)
         with pytest.raises(SessionError, match="reset"):
             other.step(WALK[0])
+
+
+def test_what_led_here_is_known_and_goes_with_the_session(toy_engine: Engine, tmp_path: Path) -> None:
+    walked(toy_engine, 9, start=1)
+    encoded = [toy_engine.action_spec.encode(WALK[index % 4]) for index in range(9)]
+    past = toy_engine.past
+    assert past and past.start == 1
+    np.testing.assert_array_equal(past.actions, encoded)
+    toy_engine.save(tmp_path / "a.save")
+    branch = toy_engine.branch()
+    toy_engine.rewind(frames=4)
+    assert toy_engine.past and len(toy_engine.past.actions) == 5
+    frames_of(toy_engine, 2)
+    toy_engine.observe(PIXELS[0], WALK[0])
+    np.testing.assert_array_equal(toy_engine.past.actions, [*encoded[:5], *encoded[:2], encoded[0]])
+    for engine in (branch, toy_engine):
+        engine.restore(tmp_path / "a.save")
+        assert engine.past and engine.past.start == 1
+        np.testing.assert_array_equal(engine.past.actions, encoded)
+
+
+def test_a_session_of_other_beginnings_has_no_known_past(toy_engine: Engine, tmp_path: Path) -> None:
+    toy_engine.reset(PIXELS[0])
+    frames_of(toy_engine, 4)
+    toy_engine.restore(toy_engine.save(tmp_path / "a.save"))
+    frames_of(toy_engine, 4)
+    assert toy_engine.past is None
+    tensors, meta = savefile.read(walked(toy_engine, 4).save(tmp_path / "b.save"))
+    for tensor in (tensors["actions"][:3], tensors["actions"].double(), tensors["actions"] / 0):
+        savefile.write(tmp_path / "b.save", tensors | {"actions": tensor}, meta)
+        with pytest.raises(SaveError, match="start 0 and 4 actions since do not fit"):
+            toy_engine.restore(tmp_path / "b.save")
+    savefile.write(tmp_path / "b.save", tensors, meta | {"start": None})
+    with pytest.raises(SaveError, match="start None and 4 actions"):
+        toy_engine.restore(tmp_path / "b.save")

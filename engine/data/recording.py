@@ -4,7 +4,8 @@ A folder of plain files:
     recording.json  format, world and its action layout, rate, frame size, seed, start, checkpoint hash; written first
     video.mp4       one frame of video per frame played: H.264 in 4:4:4, in fragments of a quarter of a second
     actions.jsonl   one line per frame: the encoded action before it (zeros for the first), time_ms since the first,
-                    latency_ms of the step, the believed pose or null, a digest of the exact frame
+                    latency_ms of the step, the believed pose or null, a digest of the exact frame; and "recall",
+                    what of memory is used from this frame on, where that changed
     begin.save      the session at the first frame, for replays, where that is not the beginning of a start scene
 """
 
@@ -26,10 +27,10 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
+from engine.data.recording_files import FORMAT, count_video_frames, read_lines, read_meta
 from engine.errors import FrameError, RecordingError
 from engine.world import World
 
-FORMAT = 1
 BEGINNING = "begin.save"
 QUEUE_SECONDS = 10  # how long the disk may stand still before the recording gives up
 # A fragment can be read once it is written whole, so a kill loses at most a quarter of a second. 4:4:4 because chroma
@@ -117,9 +118,11 @@ class Recorder:
         action: np.ndarray | None = None,
         latency_ms: float = 0,
         pose: Sequence[float] | None = None,
+        recall: dict[str, Any] | None = None,
     ) -> None:
         """Queue one frame, uint8 [height, width, 3], and the encoded action [size] held before it (None: zeros).
 
+        recall: plain JSON values, what of memory is used from this frame on, where that changed.
         Raises FrameError for another shape, and RecordingError once the disk or the encoder has failed.
         """
         if self._failure:
@@ -135,6 +138,8 @@ class Recorder:
             "latency_ms": round(float(latency_ms), 2),
             "pose": None if pose is None else [float(value) for value in pose],
         }
+        if recall is not None:
+            line["recall"] = recall
         try:
             self._queue.put_nowait((frame.copy(), line))
         except queue.Full:
@@ -194,6 +199,7 @@ class Recording:
     times_ms: np.ndarray  # float64 [num_frames], since the first frame
     latencies_ms: np.ndarray  # float64 [num_frames]
     digests: list[str]  # of the exact frames, before the video's loss
+    recalls: dict[int, dict[str, Any]]  # by frame: what of memory is used from it on (engine.model.recall), as JSON
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -227,9 +233,9 @@ def open_recording(path: Path | str) -> Recording:
     Raises RecordingError where there is none, or none with at least one whole frame.
     """
     path = Path(path)
-    meta = _read_meta(path)
+    meta = read_meta(path)
     size = len(meta["keys"]) + len(meta["mouse_limits"])
-    lines = _read_lines(path / "actions.jsonl", size)[: _count_video_frames(path / "video.mp4")]
+    lines = read_lines(path / "actions.jsonl", size)[: count_video_frames(path / "video.mp4")]
     if not lines:
         raise RecordingError(f"{path} holds no whole frame of a recording")
     return Recording(
@@ -240,61 +246,5 @@ def open_recording(path: Path | str) -> Recording:
         times_ms=np.array([line["time_ms"] for line in lines], dtype=np.float64),
         latencies_ms=np.array([line["latency_ms"] for line in lines], dtype=np.float64),
         digests=[line["digest"] for line in lines],
+        recalls={index: line["recall"] for index, line in enumerate(lines) if "recall" in line},
     )
-
-
-def _read_meta(path: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads((path / "recording.json").read_text())
-    except FileNotFoundError as error:
-        raise RecordingError(f"there is no recording in {path}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecordingError(f"{path}/recording.json cannot be read: {error}") from error
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        found = meta.get("format") if isinstance(meta, dict) else meta
-        raise RecordingError(f"{path}: recording format {found!r} is not {FORMAT}")
-    for name, kind in {"keys": list, "mouse_limits": list, "height": int, "width": int, "rate": (int, float)}.items():
-        value = meta.get(name)
-        if not isinstance(value, kind) or (kind is not list and not value > 0):  # type: ignore[operator]
-            raise RecordingError(f"{path}/recording.json is damaged: {name} is {value!r}")
-    return meta
-
-
-def _read_lines(path: Path, size: int) -> list[dict[str, Any]]:
-    """The lines up to the first that is torn or out of order."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise RecordingError(f"cannot read {path}: {error.strerror or error}") from error
-    lines: list[dict[str, Any]] = []
-    for row in text.split("\n"):
-        try:
-            line = json.loads(row)
-        except (ValueError, RecursionError):
-            break
-        if not _is_whole(line, len(lines), size):
-            break
-        lines.append(line)
-    return lines
-
-
-def _is_whole(line: Any, index: int, size: int) -> bool:
-    def numbers(value: Any, count: int) -> bool:
-        listed = isinstance(value, list) and len(value) == count
-        return listed and all(isinstance(x, (int, float)) and not abs(x) > 3.4e38 for x in value)  # NaN may be
-
-    return (
-        isinstance(line, dict)
-        and line.get("frame") == index
-        and numbers(line.get("action"), size)
-        and (line.get("pose", ()) is None or numbers(line.get("pose"), 4))
-        and numbers([line.get("time_ms"), line.get("latency_ms")], 2)
-        and isinstance(line.get("digest"), str)
-    )
-
-
-def _count_video_frames(path: Path) -> int:
-    try:
-        return imageio_ffmpeg.count_frames_and_secs(str(path))[0] or 0
-    except (OSError, RuntimeError):
-        return 0  # killed before the first fragment was whole, or not a video

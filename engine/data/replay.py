@@ -12,6 +12,7 @@ import numpy as np
 from engine.action import Action
 from engine.data.recording import BEGINNING, Recording, digest, open_recording
 from engine.errors import RecordingError
+from engine.model.recall import Recall
 from engine.world import World
 
 
@@ -26,6 +27,8 @@ class Player(Protocol):
     def reset(self, start: Any = 0, history: Any = None, seed: int | None = None) -> np.ndarray: ...
 
     def restore(self, path: Path | str) -> np.ndarray: ...
+
+    def set_recall(self, recall: Recall) -> None: ...
 
     def step(self, action: Action) -> Any: ...
 
@@ -70,6 +73,7 @@ def replay(
     num_same, first_difference = 0, None
     for index, recorded in enumerate(tape.digests):
         if index:
+            heed_recall(tape, index, engine)
             frame = engine.step(actions[index - 1]).frame
         if watch is not None:
             watch(index, frame)
@@ -78,6 +82,16 @@ def replay(
         elif first_difference is None:
             first_difference = index
     return Replay(len(tape), num_same, first_difference, circumstances)
+
+
+def heed_recall(tape: Recording, index: int, engine: Player) -> None:
+    """Have the engine use of memory what was used from frame `index` on. Raises RecordingError or SessionError."""
+    if index not in tape.recalls:
+        return
+    try:
+        engine.set_recall(Recall.from_json(tape.recalls[index]))
+    except ValueError as error:
+        raise RecordingError(f"{tape.path} is damaged at frame {index}: {error}") from error
 
 
 def _begin(tape: Recording, engine: Player) -> np.ndarray:

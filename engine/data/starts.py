@@ -71,6 +71,19 @@ def load_start(world_name: str, index: int) -> Start:
     return Start(frames, actions, poses, folder.name)
 
 
+def start_source(world_name: str, index: int) -> dict[str, Any]:
+    """How the real game leads to a start scene: "game" (settings of worlds.make_env), "tour" and "last_frame".
+
+    Raises WorldError if there is no such scene or it does not say.
+    """
+    load_start(world_name, index)
+    folder = _folders(world_name)[index]
+    source = json.loads((folder / "start.json").read_text()).get("source")
+    if not isinstance(source, dict) or not {"game", "tour", "last_frame"} <= source.keys():
+        raise WorldError(f"start scene {index} of world {world_name!r} does not say which real game leads to it")
+    return source
+
+
 def write_start(folder: Path, start: Start, source: dict[str, Any]) -> None:
     """Write a start scene to `folder`. source: where it came from, kept in start.json."""
     folder.mkdir(parents=True, exist_ok=True)

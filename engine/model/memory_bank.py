@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.model.memory import quantise, restore
+from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
 
 CELL = 2.0  # side of an index cell, in pose units
@@ -98,6 +99,7 @@ class MemoryBank:
         self.latent_scales = torch.zeros(0, rows, columns, 1, dtype=torch.float16, device=device)
         self.nearness = torch.zeros(0, rows, columns, dtype=torch.float16, device=device)
         self.cells: dict[tuple[int, int, int], list[int]] = {}
+        self.recall = Recall()
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
     @property
@@ -144,17 +146,22 @@ class MemoryBank:
         return restore(self.latents[index], self.latent_scales[index], dtype)
 
     def select(self, now: Tensor, count: int) -> Tensor:
-        """Indices of at most `count` entries for a camera at `now` [K, 3]; the sink, entry 0, is always the first."""
-        if self.num_entries == 0:
+        """Indices of at most `count` entries for a camera at `now` [K, 3]: entry 0 (the sink), those pinned, the best.
+
+        None is among them that the player forgot.
+        """
+        if self.num_entries == 0 or not self.recall.on:
             return torch.zeros(0, dtype=torch.long, device=self.device)
-        pool = self._candidates(now)
+        always, pool = self.recall.always, self._candidates(now)
         newest = pool.float() / max(1, self.num_entries - 1)
-        valid = torch.ones(1, len(pool), dtype=torch.bool, device=self.device)
+        hidden = torch.tensor([*self.recall.pinned, *self.recall.forgotten], dtype=torch.long, device=self.device)
+        valid = ~torch.isin(pool, hidden).unsqueeze(0)
         poses = self.poses[pool].unsqueeze(0)
-        index, filled = choose(poses, valid, now.unsqueeze(0), count - 1, self.settings.fov, newest.unsqueeze(0))
+        free = count - len(always)
+        index, filled = choose(poses, valid, now.unsqueeze(0), free, self.settings.fov, newest.unsqueeze(0))
         chosen = pool[index[0][filled[0]]]
-        sink = torch.zeros(1, dtype=torch.long, device=self.device)
-        return torch.cat([sink, chosen[chosen != 0]])[:count]
+        first = torch.tensor(always, dtype=torch.long, device=self.device)
+        return torch.cat([first, chosen[chosen != 0]])[:count]
 
     def _candidates(self, now: Tensor) -> Tensor:
         """At most CANDIDATES entries: all while they are few, else the newest of each cell and direction around it."""

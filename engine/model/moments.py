@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.model.memory_bank import MemoryBank
+from engine.model.recall import Recall
 from engine.model.rollout import Rollout
 
 
@@ -31,6 +32,7 @@ class Moment:
     random: Tensor  # uint8, the generator's state
     height: float = 0.0  # z of the pose, in the game's units
     picture: bytes | None = None  # the frame as it was told, zlib; None where the latent's decoding is the frame
+    recall: Recall = Recall()  # what of memory the next frame may use
 
 
 def capture(rollout: Rollout, latent: Tensor, action: Tensor, height: float, picture: bytes | None) -> Moment:
@@ -47,6 +49,7 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, height: float, pic
         random=rollout.randoms[0].get_state(),
         height=height,
         picture=picture,
+        recall=rollout.banks[0].recall,
     )
 
 
@@ -60,6 +63,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     model, last = rollout.model, moments[-1]
     window = model.settings.recent_frames
     bank.keep(last.num_entries)
+    bank.recall = last.recall
     rollout.banks = [bank]
     rollout.num_frames = last.num_frames
     rollout.pose, rollout.velocity, rollout.anchor = last.pose, last.motion, last.anchor

@@ -17,6 +17,7 @@ from engine.data.recording import new_folder, open_recording
 from engine.errors import ConfigError, EngineError
 from engine.play import script
 from engine.play.saves import Saves, data_folder
+from engine.play.view import SCALINGS
 from engine.world import World
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ Play a world that a neural network draws.
 world is a world's name or a checkpoint's folder, start the number of a start scene (null: the
 title screen asks, unless title=false or a script plays). denoise_steps (null: the
 checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU. scale is the window's size
-in frame sizes (null: fits the screen), sensitivity degrees per pixel of mouse motion. script plays a file's actions in
-place of the keys, record keeps what is played in a folder, frames is how many a headless run plays. saves and
-screenshots are folders (null: in the user's data folder), slot is the save that F5 and F9 mean. verbose prints where
-an error arose. docs/playing.md says more."""
+in frame sizes (null: fits the screen), scaling is smooth, sharp or whole (multiples of the frame), sensitivity degrees
+per pixel of mouse motion. script plays a file's actions in place of the keys, record keeps what is played in a folder,
+frames is how many a headless run plays. saves and screenshots are folders (null: in the user's data folder), slot is
+the save that F5 and F9 mean. verbose prints where an error arose. docs/playing.md says more."""
 
 Load = Callable[..., "Engine"]
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Settings:
     threads: int | None = None
     fullscreen: bool = False
     scale: float | None = None
-    smooth: bool = True
+    scaling: str = "smooth"
     hud: bool = True
     sensitivity: float = 0.12
     script: str | None = None
@@ -144,8 +145,9 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
     world = worlds.load(settings.world) if settings.world in worlds.names() else None
     title = world.title if world else Path(settings.world).name
     frame_size = (world.frame.width, world.frame.height) if world else (320, 192)
-    saves = Saves(Path(settings.saves) if settings.saves else data_folder() / "saves", settings.slot)
-    window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.smooth)
+    # Absolute, for the real game changes the folder of the whole process for a moment when it starts.
+    saves = Saves(_folder(settings.saves) or data_folder() / "saves", settings.slot)
+    window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.scaling)
     asks = settings.title and world is not None and num_starts(world.name) > 0 and not settings.script
     start = settings.start if settings.start is not None or asks else 0
     game = Game(
@@ -153,11 +155,11 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
         _loader(settings, load),
         title=title,
         saves=saves,
-        screenshots=Path(settings.screenshots) if settings.screenshots else data_folder() / "screenshots",
+        screenshots=_folder(settings.screenshots) or data_folder() / "screenshots",
         start=start,
         title_screen=None if start is not None or world is None else lambda: _title(settings, world, saves),
         sensitivity=settings.sensitivity,
-        record=Path(settings.record) if settings.record else None,
+        record=_folder(settings.record),
         hud=settings.hud,
         script=actions,
     )
@@ -168,6 +170,10 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
         for sentence in game.worker.recorded:
             print(sentence)
     return 0
+
+
+def _folder(setting: str | None) -> Path | None:
+    return Path(setting).absolute() if setting else None
 
 
 def _title(settings: Settings, world: World, saves: Saves) -> Title:
@@ -212,5 +218,7 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"setting {name!r}: a number above 0, not {value}")
+    if settings.scaling not in SCALINGS:
+        raise ConfigError(f"setting 'scaling': one of {', '.join(SCALINGS)}, not {settings.scaling!r}")
     if settings.record:
         new_folder(settings.record)  # made now, so that a folder that cannot be written is known before anything loads

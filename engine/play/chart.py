@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pygame
 
-from engine.play.panel import ACCENT, BACK, DIM, LIGHT, RED
-from engine.play.view import View
+from engine.play.panel import ACCENT, DIM, LIGHT, RED, sheet
+from engine.play.view import MemoryView, View
 from engine.world import World
 
 MOST_POINTS = 2000  # of the track; a longer one is thinned
 NUM_LATENCIES = 120
+DOTS_ACROSS = 48  # of remembered places, at most
+MEMORY, BRIGHT = (70, 130, 180), (120, 220, 255)  # what is remembered, and what is attended to of it
 CONE_SHARE = 0.16  # length of the view cone, of the map's width
+
+Spot = tuple[float, float]
 
 
 class Track:
@@ -42,7 +48,10 @@ class Track:
 
 
 class MapPanel:
-    """A map seen from above, north up, that grows with the track; the view cone is where one is now."""
+    """A map seen from above, north up, that grows with the track; the view cone is where one is now.
+
+    Dots are the places that the memory bank has entries of, bright ones those that the frame was drawn from.
+    """
 
     def __init__(self, world: World):
         self._fov, self._unit = math.radians(world.camera.fov), world.camera.pose_unit
@@ -50,34 +59,63 @@ class MapPanel:
 
     def draw(self, size: int, view: View) -> pygame.Surface:
         """The map, `size` pixels each way."""
-        surface = _sheet(size, size)
+        surface = sheet(size, size)
         pose = view.info.get("pose")
         if pose is None:
             return surface
         here = float(pose[0]), float(pose[1])
-        places = [(x, y) for _, x, y in self.track.points] + [here]
-        (left, right), (low, high) = ((min(axis), max(axis)) for axis in zip(*places, strict=True))
+        track = [(x, y) for _, x, y in self.track.points] + [here]
+        remembered = view.memory.places[:, :2] if view.memory else np.zeros((0, 2), dtype=np.float32)
+        everywhere = np.concatenate([np.array(track), remembered])
+        (left, low), (right, high) = everywhere.min(axis=0), everywhere.max(axis=0)
         span = max(right - left, high - low, 2 * self._unit)
         scale = size * (1 - 2.4 * CONE_SHARE) / span
         middle = (left + right) / 2, (low + high) / 2
 
-        def spot(place: tuple[float, float]) -> tuple[float, float]:
-            return size / 2 + (place[0] - middle[0]) * scale, size / 2 - (place[1] - middle[1]) * scale
+        def spot(place: Sequence[float] | np.ndarray) -> tuple[float, float]:
+            return size / 2 + float(place[0] - middle[0]) * scale, size / 2 - float(place[1] - middle[1]) * scale
 
         width = max(1, size // 100)
-        spots = [spot(place) for place in places]
+        spots = [spot(place) for place in track]
         if len(spots) > 1:
             pygame.draw.lines(surface, DIM, False, spots, width)
         pygame.draw.circle(surface, LIGHT, spots[0], 1.6 * width)
-        angle, reach = math.radians(float(pose[3])), size * CONE_SHARE
-        x, y = spots[-1]
+        for place in thinned(remembered, span / DOTS_ACROSS):
+            pygame.draw.circle(surface, MEMORY, spot(place), size / 90)
+        self._draw_cone(surface, spots[-1], math.radians(float(pose[3])), size * CONE_SHARE)
+        if view.memory:
+            self._draw_attended(surface, view.memory, spot, size / 64)
+        pygame.draw.circle(surface, ACCENT, spots[-1], 2 * width)
+        return surface
+
+    def _draw_cone(self, surface: pygame.Surface, eye: tuple[float, float], angle: float, reach: float) -> None:
         edges = [
-            (x + reach * math.cos(angle + turn), y - reach * math.sin(angle + turn))
+            (eye[0] + reach * math.cos(angle + turn), eye[1] - reach * math.sin(angle + turn))
             for turn in (self._fov / 2, self._fov / 4, 0.0, -self._fov / 4, -self._fov / 2)
         ]
-        pygame.draw.polygon(surface, (*ACCENT, 90), [(x, y), *edges])
-        pygame.draw.circle(surface, ACCENT, (x, y), 2 * width)
-        return surface
+        pygame.draw.polygon(surface, (*ACCENT, 90), [eye, *edges])
+
+    def _draw_attended(
+        self, surface: pygame.Surface, memory: MemoryView, spot: Callable[[Sequence[float]], Spot], radius: float
+    ) -> None:
+        """What the frame was drawn from: where it was seen from, and which way; pinned ones in a ring."""
+        for attended in memory.attended:
+            x, y = spot(attended.pose)
+            angle = math.radians(attended.pose[3])
+            tip = x + 3 * radius * math.cos(angle), y - 3 * radius * math.sin(angle)
+            pygame.draw.line(surface, BRIGHT, (x, y), tip, max(1, round(radius / 2)))
+            pygame.draw.circle(surface, BRIGHT, (x, y), radius)
+            if attended.entry in memory.recall.pinned:
+                pygame.draw.circle(surface, ACCENT, (x, y), 2 * radius, max(1, round(radius / 2)))
+
+
+def thinned(places: np.ndarray, step: float) -> np.ndarray:
+    """Of places [n, 2], one in each square of side `step`, so that there are never too many to draw."""
+    if not len(places):
+        return places
+    squares = np.floor((places - places.min(axis=0)) / step).astype(np.int64)
+    _, first = np.unique(squares[:, 0] * (squares[:, 1].max() + 1) + squares[:, 1], return_index=True)
+    return places[np.sort(first)]
 
 
 class LatencyPanel:
@@ -96,7 +134,7 @@ class LatencyPanel:
 
     def draw(self, width: int, height: int) -> pygame.Surface:
         """The graph; twice the time there is reaches its top."""
-        surface = _sheet(width, height)
+        surface = sheet(width, height)
         pad = max(3, height // 10)
         tall, bar = height - 2 * pad, (width - 2 * pad) / NUM_LATENCIES
         for index, latency in enumerate(reversed(self._latencies)):
@@ -110,9 +148,3 @@ class LatencyPanel:
         line = height - pad - tall // 2
         pygame.draw.line(surface, ACCENT, (pad, line), (width - pad, line), max(1, height // 80))
         return surface
-
-
-def _sheet(width: int, height: int) -> pygame.Surface:
-    surface = pygame.Surface((width, height), pygame.SRCALPHA)
-    pygame.draw.rect(surface, BACK, surface.get_rect(), border_radius=max(4, height // 24))
-    return surface

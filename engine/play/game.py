@@ -16,8 +16,10 @@ from engine.play.gamepad import Gamepad
 from engine.play.hud import WINDOW_KEYS, Hud, HudState
 from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
+from engine.play.memory_panel import Change
 from engine.play.saves import Saves
 from engine.play.title import Title
+from engine.play.view import BOTH, REAL
 from engine.play.window import Window
 from engine.play.worker import Worker
 from engine.world import World
@@ -58,7 +60,8 @@ class Game:
         self.window, self.worker = window, Worker(load, start, saves)
         self._saves, self._screenshots = saves, screenshots
         self._sensitivity, self._record, self._script = sensitivity, record, script
-        self._shown = {"figures": hud, "keys": False, "map": False, "graph": False}
+        self._recordings = RECORDINGS.absolute()
+        self._shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
         self._loading, self._gamepad = LoadingScreen(title), Gamepad()
         self._title_screen = title_screen
         self._title: Title | None = None
@@ -68,11 +71,19 @@ class Game:
         self._running = True
         self._wants_mouse = False  # until it plays a world that turns by mouse
         self._redraw_at = float("-inf")  # time.monotonic
-        self._keys: dict[int, Callable[[], None]] = {
+        self._keys = self._window_keys()
+
+    def _window_keys(self) -> dict[int, Callable[[], None]]:
+        """What the window's own keys do."""
+        window, saves = self.window, self._saves
+        return {
             pygame.K_ESCAPE: self._escape,
             pygame.K_r: self._toggle_recording,
             pygame.K_n: lambda: self.worker.post(self.worker.next_start),
             pygame.K_p: self._toggle_pause,
+            pygame.K_TAB: lambda: self.worker.post(lambda: self.worker.turn_to(REAL)),
+            pygame.K_F7: lambda: self.worker.post(lambda: self.worker.turn_to(BOTH)),
+            pygame.K_m: lambda: self.worker.post(self.worker.toggle_memory),
             pygame.K_f: window.toggle_fullscreen,
             pygame.K_F5: lambda: self._post(self.worker.save, saves.quick),
             pygame.K_F9: lambda: self._post(self.worker.load, saves.quick),
@@ -84,6 +95,8 @@ class Game:
             pygame.K_F2: lambda: self._toggle("figures"),
             pygame.K_F3: lambda: self._toggle("map"),
             pygame.K_F4: lambda: self._toggle("graph"),
+            pygame.K_F8: lambda: self.worker.say(window.next_scaling()),
+            pygame.K_F6: lambda: self._toggle("memory"),
         }
 
     def run(self) -> None:
@@ -109,11 +122,12 @@ class Game:
     def _begin(self) -> None:
         """The engine is loaded: play."""
         assert self.worker.engine
-        world = self.worker.engine.world
+        engine = self.worker.engine
+        world = engine.world
         self.window.set_frame_size((world.frame.width, world.frame.height))
         pygame.display.set_caption(world.title)
         self._keymap = Keymap(world, self._sensitivity, reserved=[key for key, _ in WINDOW_KEYS])
-        self._hud = Hud(world)
+        self._hud = Hud(world, engine.device, engine.denoise_steps)
         if self._record:
             self._toggle_recording()
         if self._script:
@@ -129,11 +143,15 @@ class Game:
         elif self._title and self._is_choosing:
             self._choose(self._title, event)
         elif event.type == pygame.KEYDOWN and event.key in self._keys:
+            if event.key == pygame.K_TAB and getattr(event, "mod", 0) & pygame.KMOD_ALT:
+                return  # it is the desktop's, to go to another window
             if self._keymap or event.key == pygame.K_ESCAPE:
                 self._keys[event.key]()
                 self._redraw_at = float("-inf")
         elif event.type == pygame.KEYUP and event.key == pygame.K_BACKSPACE and self._keymap:
             self.worker.post(self.worker.end_rewind)
+        elif change := self._clicked(event):
+            self.worker.post(lambda: self.worker.set_recall(change.make, change.says))
         elif event.type == pygame.MOUSEBUTTONDOWN and self._wants_mouse and not self.window.has_mouse:
             self.window.take_mouse(True)
             self._redraw_at = float("-inf")
@@ -145,6 +163,12 @@ class Game:
         elif self._keymap and (event.type != pygame.MOUSEMOTION or self.window.has_mouse):
             self._keymap.handle(event)
             self._gamepad.play(event, self._keymap)
+
+    def _clicked(self, event: pygame.event.Event) -> Change | None:
+        """What a click of the free mouse changes in the memory panel."""
+        if event.type != pygame.MOUSEBUTTONDOWN or self.window.has_mouse or self._hud is None:
+            return None
+        return self._hud.memory.click(event.pos, event.button)
 
     @property
     def _is_choosing(self) -> bool:
@@ -186,9 +210,10 @@ class Game:
                 note=self.worker.note,
                 paused=self.worker.paused,
                 has_mouse=self.window.has_mouse or not self._wants_mouse,
+                mouse_is_free=not self.window.has_mouse,
                 **{f"show_{panel}": shown for panel, shown in self._shown.items()},
             )
-            self.window.draw_frame(view.frame)
+            self.window.draw_frame(view.picture)
             self._hud.draw(surface, self.window.area, state, now)
             self._redraw_at = self._hud.changes_at(state, now)
         pygame.display.flip()
@@ -203,7 +228,7 @@ class Game:
         # Made once for all recordings of one run: those after the first go to its numbered subfolders.
         if self._record is None:
             assert self.worker.engine
-            self._record = RECORDINGS / time.strftime(f"{self.worker.engine.world.name}-%Y%m%d-%H%M%S")
+            self._record = self._recordings / time.strftime(f"{self.worker.engine.world.name}-%Y%m%d-%H%M%S")
         root = self._record
         self.worker.post(lambda: self.worker.toggle_recording(root))
 
@@ -216,7 +241,7 @@ class Game:
     def _take_screenshot(self) -> None:
         assert self.worker.engine and self.worker.view
         try:
-            path = screenshot.write(self.worker.view.frame, self._screenshots, self.worker.engine.world.name)
+            path = screenshot.write(self.worker.view.picture, self._screenshots, self.worker.engine.world.name)
         except RecordingError as error:
             self.worker.say(str(error))
         else:
@@ -229,3 +254,5 @@ class Game:
 
     def _toggle(self, panel: str) -> None:
         self._shown[panel] = not self._shown[panel]
+        shows_memory = self._shown["memory"] or self._shown["map"]
+        self.worker.post(lambda: self.worker.show_memory(shows_memory))

@@ -10,8 +10,9 @@ import pygame
 
 from engine.play.chart import LatencyPanel, MapPanel
 from engine.play.gamepad import HELP as GAMEPAD
+from engine.play.memory_panel import MemoryPanel
 from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_height
-from engine.play.view import Note, View
+from engine.play.view import GENERATED, REAL, Note, View
 from engine.world import World
 
 NOTE_S = 4.0
@@ -25,17 +26,23 @@ WINDOW_KEYS = (
     ("backspace", "hold: rewind"),
     ("n", "next start scene"),
     ("p", "pause"),
+    ("m", "memory off, on"),
+    ("tab", "real game, generated world"),
+    ("f7", "both side by side, or one"),
     ("f", "fullscreen"),
     ("f12", "screenshot"),
     ("f1", "these keys"),
     ("f2", "figures on, off"),
     ("f3", "map on, off"),
     ("f4", "latency graph on, off"),
+    ("f6", "memory panel on, off"),
+    ("f8", "way of scaling"),
     ("escape", "free the mouse; again: quit"),
 )
 SHORT = {
     "escape": "Esc",
     "backspace": "Backspace",
+    "tab": "Tab",
     "mouse1": "left button",
     "mouse2": "middle button",
     "mouse3": "right button",
@@ -49,21 +56,27 @@ class HudState:
     view: View
     note: Note
     paused: bool
-    has_mouse: bool
+    has_mouse: bool  # or there is no use for it
     show_figures: bool
     show_keys: bool
     show_map: bool = False
     show_graph: bool = False
+    show_memory: bool = False
+    mouse_is_free: bool = False
 
 
 class Hud:
     """Draws a HudState; text is rendered only when it changes."""
 
-    def __init__(self, world: World):
+    def __init__(self, world: World, device: str = "cpu", denoise_steps: int = 1):
+        """`device`, `denoise_steps`: what the world is drawn with, to say what to change where that is too slow."""
         self._world = world
+        faster = [f"denoise_steps={denoise_steps - 1}"] * (denoise_steps > 1) + ["device=cuda"] * (device == "cpu")
+        self._faster = ", ".join([*faster, "fewer other programs"])
         self._figures: tuple[tuple[Text, ...], ...] = ()
         self._figures_at = float("-inf")
         self._map, self._graph = MapPanel(world), LatencyPanel(world)
+        self.memory = MemoryPanel()
         self._noted: View | None = None
 
     def draw(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, now: float) -> None:
@@ -79,18 +92,53 @@ class Hud:
             )
         if state.view.recording:
             self._draw_recording(surface, area, height)
-        if state.paused:
-            sign = _panel(((Text("Paused", ACCENT), Text("   P goes on", DIM)),), round(height * 1.4), area.size)
-            surface.blit(sign, sign.get_rect(midtop=(area.centerx, area.y + margin)))
+        self._draw_signs(surface, area, state, height)
         if state.show_keys:
             table = self._keys(height, (area.width, area.height - 3 * height))  # below it is room for a note
             surface.blit(table, table.get_rect(midtop=(area.centerx, area.y + margin)))
-        bottom = area.bottom - margin
+        bottom = self._draw_memory(surface, area, state, height) - margin
         for words, colour in self._sentences(state, now):
             line = _panel(((Text(words, colour),),), height, (area.width - 2 * margin, area.height))
             place = line.get_rect(midbottom=(area.centerx, bottom))
             surface.blit(line, place)
             bottom = place.top - margin // 2
+
+    def _draw_signs(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int) -> None:
+        """At the top, in the middle: what is not as usual, and the key that ends it."""
+        signs = [("Paused", "P goes on")] * state.paused
+        signs += [("Memory off", "M turns it on")] * (not state.view.info.get("memory_on", True))
+        signs += self._name_worlds(surface, area, state.view, height)
+        top = area.y + height // 2
+        for what, key in () if state.show_keys else signs:  # the table needs the room
+            sign = _panel(((Text(what, ACCENT), Text(f"   {key}", DIM)),), round(height * 1.4), area.size)
+            place = sign.get_rect(midtop=(area.centerx, top))
+            surface.blit(sign, place)
+            top = place.bottom + height // 4
+
+    def _draw_memory(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int) -> int:
+        """At the bottom; the upper edge of it."""
+        memory = state.view.memory
+        if memory is None or not state.show_memory or state.show_keys:
+            self.memory.hide()
+            return area.bottom
+        return self.memory.draw(surface, area, memory, height, state.mouse_is_free)
+
+    def _name_worlds(
+        self, surface: pygame.Surface, area: pygame.Rect, view: View, height: int
+    ) -> list[tuple[str, str]]:
+        """Names above two frames side by side; else the sign that says that it is not the generated one."""
+        if view.shows == GENERATED:
+            return []
+        if view.real is None:
+            return [("Real game", "on its way to this moment")]
+        if view.shows == REAL:
+            return [("Real game", "Tab goes back")]
+        rows, columns = view.picture.shape[:2]
+        top = area.centery - min(area.width * rows // columns, area.height) // 2 - height // 4
+        for words, share in (("generated", 0.25), ("real game", 0.75)):
+            name = _panel(((Text(words),),), height, area.size)
+            surface.blit(name, name.get_rect(midbottom=(area.x + round(area.width * share), top)))
+        return []
 
     def _note(self, view: View) -> None:
         """Let the charts know of a view, each once, whether they are shown or not."""
@@ -125,9 +173,7 @@ class Hud:
             sentences.append(("click to look around  ·  Esc quits  ·  F1 keys", DIM))
         if state.view.is_slow and not state.paused:
             rates = f"{state.view.frames_per_s:.1f} of {self._world.rate:g} frames/s"
-            sentences.append(
-                (f"{rates}: this machine is too slow; close other programs or lower denoise_steps", ACCENT)
-            )
+            sentences.append((f"{rates}: too slow. Try {self._faster}", ACCENT))
         return sentences
 
     def _current_figures(self, view: View, now: float) -> tuple[tuple[Text, ...], ...]:

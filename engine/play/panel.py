@@ -38,6 +38,13 @@ def text_height(area: pygame.Rect) -> int:
     return max(16, min(40, area.height // LINES_PER_SCREEN))
 
 
+def sheet(width: int, height: int) -> pygame.Surface:
+    """An empty panel, in pixels."""
+    surface = pygame.Surface((width, height), pygame.SRCALPHA)
+    pygame.draw.rect(surface, BACK, surface.get_rect(), border_radius=max(4, height // 24))
+    return surface
+
+
 def panel(rows: Sequence[Sequence[Text]], height: int, columns: Sequence[int] = ()) -> pygame.Surface:
     """A rounded panel of text rows, `height` pixels each.
 

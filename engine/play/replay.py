@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.data.recording import BEGINNING, Recording, digest
+from engine.data.replay import heed_recall
 from engine.errors import RecordingError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def replay(load: Callable[[], Engine], recording: Recording) -> tuple[str, bool]
         differing = [] if digest(frame) == recording.digests[0] else [0]
         rows = list(enumerate(recording.actions))[1:]
         for index, row in tqdm(rows, desc=engine.world.title, unit="frame", disable=None):
+            heed_recall(recording, index, engine)
             step = engine.step(engine.world.action_spec.decode(row))
             if digest(step.frame) != recording.digests[index]:
                 differing.append(index)

@@ -10,6 +10,7 @@ import numpy as np
 from engine.action import Action
 from engine.data.recording import BEGINNING, Recorder, new_folder
 from engine.errors import RecordingError, SaveError
+from engine.model.recall import Recall
 
 if TYPE_CHECKING:
     from engine.core import Engine, Step
@@ -22,6 +23,7 @@ class Tape:
         self._engine = engine
         self._recorder: Recorder | None = None
         self._root: Path | None = None
+        self._recall = Recall()  # what the recording has said of it so far
 
     @property
     def path(self) -> Path | None:
@@ -58,15 +60,18 @@ class Tape:
             recorder.close()
             raise RecordingError(str(error)) from error
         self._recorder, self._root = recorder, root
+        self._recall = engine.recall if frame_index else Recall()
         return recorder.path
 
     def add(self, action: Action, step: Step) -> None:
         """Record one step, if recording. Raises RecordingError, and records no more, if it cannot be written."""
         if self._recorder is None:
             return
-        encoded = self._engine.world.action_spec.encode(action)
+        encoded, recall = self._engine.world.action_spec.encode(action), self._engine.recall
+        said = None if recall == self._recall else recall.as_json()
+        self._recall = recall
         try:
-            self._recorder.add(step.frame, encoded, step.latency_ms, step.info.get("pose"))
+            self._recorder.add(step.frame, encoded, step.latency_ms, step.info.get("pose"), said)
         except Exception:
             self._recorder = None
             raise

@@ -5,9 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from engine.model.recall import Recall
+
+if TYPE_CHECKING:
+    from engine.session import Attended
+
+
+GENERATED, REAL, BOTH = "generated", "real", "both"  # what a view shows
+# Ways in which it is brought to the window's size.
+SCALINGS = {
+    "smooth": "as large as the window, blended",
+    "sharp": "as large as the window, square pixels",
+    "whole": "a whole multiple of the frame, every pixel of one size",
+}
+
+
+@dataclass(frozen=True)
+class MemoryView:
+    """The memory that a frame was drawn from."""
+
+    attended: tuple[Attended, ...]
+    places: np.ndarray  # float32 [entries, 3]: x, y, angle in degrees that each entry was seen from
+    recall: Recall
+    num_slots: int  # for entries to be attended to
 
 
 @dataclass(frozen=True)
@@ -23,6 +47,16 @@ class View:
     is_slow: bool = False
     recording: Path | None = None
     info: Mapping[str, Any] = field(default_factory=dict)  # the step's
+    memory: MemoryView | None = None  # None while nothing shows it
+    shows: str = GENERATED
+    real: np.ndarray | None = None  # the real game's frame at the same moment; None while it is not shown or on its way
+
+    @property
+    def picture(self) -> np.ndarray:
+        """What is to be seen: one frame, uint8 [height, width, 3], or both side by side, [height, 2 width, 3]."""
+        if self.real is None or self.shows == GENERATED:
+            return self.frame
+        return self.real if self.shows == REAL else np.concatenate([self.frame, self.real], axis=1)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pygame
 
 from engine.errors import ConfigError
+from engine.play.view import SCALINGS
 
 SHARE_OF_SCREEN = 0.85  # of its height or width, whichever is reached first
 BORDER = (0, 0, 0)
@@ -16,9 +17,12 @@ BORDER = (0, 0, 0)
 class Window:
     """One resizable window; opens as the largest whole multiple of the frame that fits the screen well."""
 
-    def __init__(self, title: str, frame_size: tuple[int, int], scale: float | None, fullscreen: bool, smooth: bool):
-        """`frame_size`: (width, height) in pixels. Raises ConfigError where no window can be opened."""
-        self._frame_size, self._smooth, self._fullscreen = frame_size, smooth, fullscreen
+    def __init__(self, title: str, frame_size: tuple[int, int], scale: float | None, fullscreen: bool, scaling: str):
+        """`frame_size`: (width, height) in pixels. `scaling`: one of SCALINGS.
+
+        Raises ConfigError where no window can be opened.
+        """
+        self._frame_size, self.scaling, self._fullscreen = frame_size, scaling, fullscreen
         try:
             pygame.display.init()
             # Without a display SDL falls back on one that nobody sees.
@@ -43,21 +47,31 @@ class Window:
     @property
     def area(self) -> pygame.Rect:
         """Where the frame lies in the window: as large as its shape allows, in the middle."""
-        return fitted(self._frame_size, self.surface.get_size())
+        return fitted(self._frame_size, self.surface.get_size(), self.scaling == "whole")
 
     def set_frame_size(self, frame_size: tuple[int, int]) -> None:
         """Show frames of another (width, height) from now on."""
         self._frame_size = frame_size
 
     def draw_frame(self, frame: np.ndarray) -> None:
-        """Scale a frame, uint8 [height, width, 3], into its area; the rest of the window becomes dark."""
+        """Scale a picture, uint8 [height, width, 3], into the window; the rest of it becomes dark.
+
+        One of another shape than the frames, such as two of them, is fitted into the middle.
+        """
         height, width = frame.shape[:2]
         picture = pygame.image.frombuffer(np.ascontiguousarray(frame).data, (width, height), "RGB")
-        area, surface = self.area, self.surface
+        surface = self.surface
+        area = fitted((width, height), surface.get_size(), self.scaling == "whole")
         if area.size != surface.get_size():
             surface.fill(BORDER)
-        scaled = pygame.transform.smoothscale if self._smooth else pygame.transform.scale
+        scaled = pygame.transform.smoothscale if self.scaling == "smooth" else pygame.transform.scale
         scaled(picture.convert(surface), area.size, surface.subsurface(area))
+
+    def next_scaling(self) -> str:
+        """Scale frames in the next way from now on; a sentence about it."""
+        ways = list(SCALINGS)
+        self.scaling = ways[(ways.index(self.scaling) + 1) % len(ways)]
+        return f"scaling={self.scaling}: {SCALINGS[self.scaling]}"
 
     def toggle_fullscreen(self) -> None:
         if not self._fullscreen:
@@ -92,9 +106,13 @@ class Window:
             pygame.display.set_mode(self._window_size, pygame.RESIZABLE)
 
 
-def fitted(size: tuple[int, int], space: tuple[int, int]) -> pygame.Rect:
-    """The largest rectangle of the shape of `size` inside `space`, centred; at least a pixel each way."""
+def fitted(size: tuple[int, int], space: tuple[int, int], whole: bool = False) -> pygame.Rect:
+    """The largest rectangle of the shape of `size` inside `space`, centred; at least a pixel each way.
+
+    `whole`: a whole multiple of `size`, where `space` has room for one.
+    """
     scale = min(space[0] / size[0], space[1] / size[1])
+    scale = int(scale) if whole and scale >= 1 else scale
     width, height = max(1, int(size[0] * scale + 1e-6)), max(1, int(size[1] * scale + 1e-6))
     return pygame.Rect((space[0] - width) // 2, (space[1] - height) // 2, width, height)
 

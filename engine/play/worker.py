@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.action import Action
-from engine.errors import EngineError, RecordingError, SaveError
+from engine.errors import EngineError, SaveError
+from engine.model.recall import Recall
+from engine.play.beside import Beside
+from engine.play.commands import CommandThread
 from engine.play.pacing import Pacer, RateMeter
+from engine.play.reel import Reel
 from engine.play.saves import Saves
-from engine.play.tape import Tape
-from engine.play.view import Note, View
+from engine.play.view import GENERATED, MemoryView, Note, View
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 REWIND_FRAMES, REWIND_MOST, REWIND_FASTER_AFTER = 2, 16, 8
 
 
-class Worker(threading.Thread):
+class Worker(CommandThread):
     """Owns the engine: nothing else calls it.
 
     The window reads `view`, `note`, `paused` and `error`, each replaced as a whole, and is woken by
@@ -35,8 +37,7 @@ class Worker(threading.Thread):
 
     def __init__(self, load: Callable[[], Engine], start: int | None = 0, saves: Saves | None = None):
         """`start`: the scene to begin in; None waits for `open_start` or `load`. `saves`: where quitting saves to."""
-        # A daemon, so that a window closed while the engine loads need not wait for it.
-        super().__init__(name="worker", daemon=True)
+        super().__init__("worker")
         self.engine: Engine | None = None
         self.view: View | None = None
         self.note = Note()
@@ -44,12 +45,10 @@ class Worker(threading.Thread):
         self.error: Exception | None = None
         self.recorded: list[str] = []  # a sentence for each recording that has ended, and for what quitting saved
         self.changed = threading.Event()
+        self._shows_memory = False
         self._load_engine, self._start_index, self._saves = load, start, saves
         self._rewinding = False
         self._take_action: Callable[[], Action] | None = None
-        self._commands: deque[Callable[[], None]] = deque()
-        self._stopping = False
-        self._wake = threading.Condition()
 
     def begin(self, take_action: Callable[[], Action]) -> None:
         """Start to play; `take_action` is asked just before each step."""
@@ -57,17 +56,9 @@ class Worker(threading.Thread):
             self._take_action = take_action
             self._wake.notify()
 
-    def post(self, command: Callable[[], None]) -> None:
-        """Have `command` run between two steps."""
-        with self._wake:
-            self._commands.append(command)
-            self._wake.notify()
-
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the thread: the step in progress is finished, then the recording and the engine are closed."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
+        self._ask_to_stop()
         # While it still loads there is nothing to lose.
         self.join(timeout_s if self.view else 0.2)
 
@@ -90,25 +81,53 @@ class Worker(threading.Thread):
 
     def toggle_recording(self, root: Path) -> None:
         """Record from the present frame on, or finish the recording."""
-        if self._tape.path:
-            self._end_recording()
+        assert self.view
+        if self._reel.path:
+            self._reel.end()
         else:
-            self._begin_recording(root)
-        self._show(recording=self._tape.path)
+            self._reel.begin(root, self.view)
+        self._show(recording=self._reel.path)
 
     def open_start(self, index: int) -> None:
         """Begin in a start scene; a recording goes on as one of its own."""
-        root = self._cut_recording()
+        root = self._reel.cut()
         self._reset(index)
         self._go_on_recording(root)
 
     def next_start(self) -> None:
         """Begin anew in the next start scene."""
         assert self.engine and self.view
-        was_recording = self._tape.path is not None
+        was_recording = self._reel.path is not None
         self.open_start((self.view.start + 1) % self.engine.num_starts)
         if not was_recording:
             self.say(f"start {self.view.start + 1} of {self.engine.num_starts}")
+
+    def toggle_memory(self) -> None:
+        """Have the network draw from its memory no more, or again."""
+        assert self.engine and self.view
+        self.engine.use_memory(not self.engine.recall.on)
+        self._show(info={**self.view.info, "memory_on": self.engine.recall.on})
+        self.say("memory is on" if self.engine.recall.on else "memory is off: what is out of sight is forgotten")
+
+    def show_memory(self, shown: bool) -> None:
+        """Have views tell of the memory, or no more."""
+        self._shows_memory = shown
+        self._show()
+
+    def turn_to(self, which: str) -> None:
+        """Show the real game or both worlds; asked for what is shown, the generated world again."""
+        assert self.view
+        self._show(shows=self._beside.turn_to(which, self.view))
+
+    def set_recall(self, change: Callable[[Recall], Recall], says: str) -> None:
+        """Pin, forget or take back entries, and say so."""
+        assert self.engine
+        try:
+            self.engine.set_recall(change(self.engine.recall))
+        except EngineError as error:
+            says = str(error)
+        self._show()
+        self.say(says)
 
     def save(self, path: Path) -> None:
         """Keep the session in a slot."""
@@ -128,7 +147,7 @@ class Worker(threading.Thread):
         if path is None or not path.exists():
             self.say(f"nothing is kept in slot {path.stem!r} yet" if path else "no moment is kept yet")
             return
-        root = self._cut_recording()
+        root = self._reel.cut()
         try:
             notes = savefile.describe(path)[0].get("notes", {})
             frame = self.engine.restore(path)
@@ -146,7 +165,7 @@ class Worker(threading.Thread):
         """Go back in time, faster and faster, until `end_rewind`; a recording ends, and another begins after it."""
         if not self._rewinding:
             self._rewinding, self._rewind_steps, self._rewound = True, 0, 0
-            self._cut_root = self._cut_recording()
+            self._cut_root = self._reel.cut()
 
     def end_rewind(self) -> None:
         """Play on from here."""
@@ -155,7 +174,9 @@ class Worker(threading.Thread):
             self._rewinding = False
             self._meter.restart()
             self.say(f"{self._rewound / self.engine.world.rate:.1f} s back")
+            self._beside.jump()
             self._go_on_recording(self._cut_root)
+            self._show()
 
     def say(self, text: str) -> None:
         """Tell the player something."""
@@ -164,7 +185,8 @@ class Worker(threading.Thread):
 
     def _open(self) -> None:
         engine = self.engine = self._load_engine()
-        self._tape = Tape(engine)
+        self._reel = Reel(engine, self.say, self.recorded)
+        self._beside = Beside(engine, self.say, lambda: self.post(self._show))
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
         if self._start_index is not None:
             self._reset(self._start_index)
@@ -181,37 +203,26 @@ class Worker(threading.Thread):
             else:
                 self._step()
 
-    def _next_command(self) -> Callable[[], None] | None:
-        """The oldest command; None once a step is due or the thread is to stop."""
-        with self._wake:
-            while not self._stopping:
-                if self._commands:
-                    return self._commands.popleft()
-                if self._take_action is None or (self.paused and not self._rewinding):
-                    self._wake.wait()
-                elif wait_s := self._pacer.wait_s(time.monotonic()):
-                    self._wake.wait(wait_s)
-                else:
-                    break
-        return None
+    def _wait_s(self) -> float | None:
+        if self._take_action is None or (self.paused and not self._rewinding):
+            return None
+        return self._pacer.wait_s(time.monotonic())
 
     def _step(self) -> None:
         assert self.engine and self.view and self._take_action
         self._pacer.begin(time.monotonic())
         action = self._take_action()
+        self._beside.follow(action)
         step = self.engine.step(action)
         self._meter.tick(time.monotonic())
-        try:
-            self._tape.add(action, step)
-        except RecordingError as error:
-            self._say_recorded(str(error))
+        self._reel.add(action, step)
         self._show(
             frame=step.frame,
             number=self.view.number + 1,
             latency_ms=step.latency_ms,
             frames_per_s=self._meter.frames_per_s,
             is_slow=self._meter.is_slow,
-            recording=self._tape.path,
+            recording=self._reel.path,
             info=step.info,
         )
 
@@ -237,54 +248,38 @@ class Worker(threading.Thread):
         self._meter.restart()
         self._rewinding = False
         session = self.view.session + 1 if self.view else 0
-        self.view = View(frame=frame, number=number, session=session, start=start, info=info)
-        self.changed.set()
-
-    def _begin_recording(self, root: Path) -> None:
-        assert self.view
-        try:
-            path = self._tape.begin(root, self.view.frame, self.view.start, self.view.number)
-        except RecordingError as error:
-            self.say(str(error))
-        else:
-            self.say(f"recording to {path}")
-
-    def _cut_recording(self) -> Path | None:
-        """End the recording where the session is about to jump; where it wrote to, None if there was none."""
-        root = self._tape.root
-        self._end_recording()
-        return root
+        shows = self.view.shows if self.view else GENERATED
+        self._beside.jump()
+        self._look_at(View(frame=frame, number=number, session=session, start=start, info=info, shows=shows))
 
     def _go_on_recording(self, root: Path | None) -> None:
         """Record what follows the jump, if something was recorded before it."""
-        if root:
-            self._begin_recording(root)
+        if root and self.view:
+            self._reel.begin(root, self.view)
         if self.view:
-            self._show(recording=self._tape.path)
-
-    def _end_recording(self) -> None:
-        try:
-            ended = self._tape.end()
-        except RecordingError as error:
-            self._say_recorded(str(error))
-            return
-        if ended:
-            self._say_recorded(f"recorded {ended[1]} frames in {ended[0]}")
-
-    def _say_recorded(self, sentence: str) -> None:
-        self.recorded.append(sentence)
-        self.say(sentence)
+            self._show(recording=self._reel.path)
 
     def _show(self, **changes: Any) -> None:
         assert self.view
-        self.view = replace(self.view, **changes)
+        self._look_at(replace(self.view, **changes))
+
+    def _look_at(self, view: View) -> None:
+        view = replace(view, memory=self._memory())
+        self.view = replace(view, real=None) if self._rewinding else self._beside.look(view)
         self.changed.set()
+
+    def _memory(self) -> MemoryView | None:
+        if not self._shows_memory or self.engine is None:
+            return None
+        engine = self.engine
+        return MemoryView(tuple(engine.attended()), engine.places, engine.recall, engine.memory_slots)
 
     def _close(self) -> None:
         if self.engine is None:
             return
         if self.view:
-            self._end_recording()
+            self._beside.close()
+            self._reel.end()
             if self._saves and self.view.number and not self.error:
                 self._autosave(self._saves.autosave(self.engine.world.name))
         self.engine.close()

@@ -15,7 +15,9 @@ import pygame
 import pytest
 
 from engine.data.recording import open_recording
+from engine.model.recall import Recall
 from engine.play import app
+from engine.play.game import Game
 from engine.play.title import Title
 from engine.play.window import Window
 from engine.play.worker import Worker
@@ -62,6 +64,7 @@ def test_headless_needs_no_pygame():
         (["frames=0"], "at least 1, not 0"),
         (["start=-1"], "at least 0, not -1"),
         (["sensitivity=nan"], "a number above 0, not nan"),
+        (["scaling=blurred"], "one of smooth, sharp, whole, not 'blurred'"),
         (["scale=0"], "a number above 0, not 0"),
         (["script=/none.yaml"], "cannot read the script /none.yaml"),
         (["world=nowhere"], "there is no world 'nowhere'"),
@@ -141,7 +144,7 @@ def test_help_prints_every_setting(capsys):
     out = capsys.readouterr().out
     for name in app.Settings.__dataclass_fields__:
         assert f"\n  {name}=" in out
-        assert name in app.ABOUT or name in ("device", "seed", "smooth", "hud"), f"{name} is explained nowhere"
+        assert name in app.ABOUT or name in ("device", "seed", "hud"), f"{name} is explained nowhere"
 
 
 def test_no_display_is_one_sentence(engine, capsys, monkeypatch):
@@ -158,6 +161,7 @@ class Player:
         self.engine = engine
         self.failure: BaseException | None = None
         self.worker: Any = None
+        self.game: Any = None
         self.words = ["title=false"]
 
     def until(self, condition, timeout_s=5.0):
@@ -219,6 +223,8 @@ def player(engine, tmp_path, monkeypatch):
     made = Player(engine)
     begin = Worker.start
     monkeypatch.setattr(Worker, "start", lambda worker: (setattr(made, "worker", worker), begin(worker)))
+    run = Game.run
+    monkeypatch.setattr(Game, "run", lambda game: (setattr(made, "game", game), run(game))[1])
     return made
 
 
@@ -401,6 +407,73 @@ def test_a_recording_begun_in_mid_play_is_replayed_from_there(player, tmp_path, 
     assert capsys.readouterr().out.count("every frame is the same") == 2
 
 
+def test_m_turns_memory_off_and_on_and_a_replay_does_so_too(player, tmp_path, capsys):
+    def steps(p):
+        for says in ("memory is off", "memory is on", "memory is off"):
+            p.press(pygame.K_m)
+            p.until(lambda says=says: says in p.note())
+            p.frames(5)
+        assert not p.engine.draw()[..., 0].any() and not p.worker.view.info["memory_on"]
+
+    assert player.play(steps, f"record={tmp_path / 'r'}") == 0
+    recalls = open_recording(tmp_path / "r").recalls
+    assert [recall["on"] for recall in recalls.values()] == [False, True, False] and min(recalls) > 1
+    assert app.main([f"replay={tmp_path / 'r'}"], player.engine.load) == 0
+    assert "every frame is the same" in capsys.readouterr().out
+    lines = (tmp_path / "r" / "actions.jsonl").read_text()
+    (tmp_path / "r" / "actions.jsonl").write_text(lines.replace('"on": true', '"on": "x"'))
+    assert app.main([f"replay={tmp_path / 'r'}"], player.engine.load) == 2
+    err = capsys.readouterr().err
+    assert "is damaged at frame" in err and err.count("\n") == 1
+
+
+def test_memories_are_pinned_and_forgotten_by_clicks_of_the_free_mouse(player, tmp_path, capsys):
+    def click(p, button, says, entry=None):
+        def spots():
+            return {spot: place for place, spot in p.game._hud.memory._spots}
+
+        p.until(lambda: entry in spots() if entry is not None else p.game._hud.memory._take_back)
+        place = p.game._hud.memory._take_back if entry is None else spots()[entry]
+        p.post(pygame.MOUSEBUTTONDOWN, button=button, pos=place.center)
+        p.until(lambda: says in p.note())
+        p.frames(2)
+
+    def steps(p):
+        p.press(pygame.K_F6)
+        p.press(pygame.K_ESCAPE)
+        click(p, 1, "memory 4 is pinned: always", 4)
+        click(p, 3, "memory 2 is forgotten", 2)
+        p.until(lambda: [one.entry for one in p.worker.view.memory.attended] == [0, 4, 6])
+        click(p, 1, "memory 0 is pinned: always", 0)
+        click(p, 1, "at most 2", 6)
+        click(p, 1, "memory 4 is pinned no more", 4)
+        assert not pygame.event.get_grab() and p.engine.recall == Recall(True, (0,), (2,))
+        click(p, 1, "may be remembered again")
+        assert p.engine.recall == Recall(True, (0,), ())
+        p.press(pygame.K_F6)
+        p.until(lambda: p.worker.view.memory is None)
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=(p.game.window.area.centerx, p.game.window.area.bottom - 30))
+        p.until(pygame.event.get_grab)
+
+    assert player.play(steps, f"record={tmp_path / 'r'}") == 0
+    assert app.main([f"replay={tmp_path / 'r'}"], player.engine.load) == 0
+    assert "every frame is the same" in capsys.readouterr().out
+
+
+def test_tab_asks_for_the_real_game_but_not_with_alt(player):
+    def steps(p):
+        p.post(pygame.KEYDOWN, key=pygame.K_TAB, mod=pygame.KMOD_LALT)
+        p.frames(5)
+        assert p.note() == ""
+        for key in (pygame.K_TAB, pygame.K_F7):
+            p.press(key)
+            p.until(lambda: "no world 'toy'" in p.note())
+            p.worker.say("")
+        p.frames(3)
+
+    assert player.play(steps) == 0
+
+
 @pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])
 def test_a_slot_that_is_no_name_is_refused(engine, capsys, slot):
     assert app.main([f"slot={slot}"], engine.load) == 2
@@ -440,6 +513,10 @@ def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch
             pygame.K_F2,
             pygame.K_F3,
             pygame.K_F4,
+            pygame.K_F6,
+            pygame.K_F8,
+            pygame.K_F7,
+            pygame.K_TAB,
             pygame.K_f,
             pygame.K_F2,
             pygame.K_f,

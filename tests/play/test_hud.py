@@ -7,10 +7,12 @@ import numpy as np
 import pygame
 import pytest
 
-from engine.play.chart import MapPanel, Track
+from engine.model.recall import Recall
+from engine.play.chart import MapPanel, Track, thinned
 from engine.play.hud import NOTE_S, Hud, HudState
 from engine.play.loading import LoadingScreen
-from engine.play.view import Note, View
+from engine.play.view import BOTH, GENERATED, REAL, MemoryView, Note, View
+from engine.session import Attended
 from engine.world import FrameSize, Key, World
 
 WORLD = World(name="toy", title="Toy", frame=FrameSize(48, 80), rate=20.0, keys=[Key("forward", ["w"])])
@@ -43,10 +45,32 @@ def test_each_thing_is_shown_in_its_place(drawn):
     assert drawn(show_figures=True)[:320, :40].any()
     assert drawn(view=view(recording=Path("r")))[560:, :40, 0].max() > 200
     assert drawn(paused=True)[200:440, :40].any()
+    assert drawn(view=view(info={"memory_on": False}))[200:440, :40].any()
     assert drawn(show_keys=True)[200:440, 100:280].any()
     assert drawn(note=Note("hello", 99.0))[200:440, 340:].any()
     assert drawn(has_mouse=False)[200:440, 340:].any()
     assert drawn(view=view(is_slow=True))[200:440, 340:].any()
+
+
+def test_what_to_change_is_said_where_it_is_too_slow():
+    slow = dataclasses.replace(QUIET, view=view(is_slow=True, frames_per_s=8.04))
+
+    def says(*drawn_with):
+        return Hud(WORLD, *drawn_with)._sentences(slow, 0.0)[0][0]
+
+    start = "8.0 of 20 frames/s: too slow. Try "
+    assert says("cpu", 3) == start + "denoise_steps=2, device=cuda, fewer other programs"
+    assert says("cpu", 1) == start + "device=cuda, fewer other programs"
+    assert says("cuda", 1) == start + "fewer other programs"
+
+
+def test_the_world_shown_is_named(drawn):
+    real = np.zeros((48, 80, 3), np.uint8)
+    assert drawn(view=view(shows=REAL, real=real))[200:440, :40].any()
+    assert drawn(view=view(shows=BOTH))[200:440, :40].any()
+    both = drawn(view=view(shows=BOTH, real=real))
+    assert both[100:200, 60:100].any() and both[440:540, 60:100].any() and not both[200:440].any()
+    assert not drawn(view=view(shows=GENERATED)).any()
 
 
 def test_the_map_and_the_graph_are_at_the_sides(drawn):
@@ -86,6 +110,35 @@ def test_the_view_cone_points_where_one_looks():
         lit.append((round(where[0] / 10), round(where[1] / 10)))
     assert lit[0] == (-lit[2][0], 0) and lit[1] == (0, -lit[3][1])
     assert lit[0][0] > 0 and lit[1][1] < 0  # east is right, north is up
+
+
+def attended(entry, x, y, angle=0.0) -> Attended:
+    return Attended(entry, 0, (x, y, 0.0, angle), 0.5, np.zeros((24, 40, 3), np.uint8))
+
+
+def test_the_map_shows_remembered_places_and_those_attended_to():
+    pygame.font.init()
+    panel = MapPanel(WORLD)
+    info = {"pose": (0.0, 0.0, 0.0, 0.0)}
+
+    def blue(memory):
+        pixels = pygame.surfarray.array3d(panel.draw(400, view(info=info, memory=memory))).astype(int)
+        where = np.argwhere(pixels[..., 2] - pixels[..., 0] > 60)
+        return where, pixels[where[:, 0], where[:, 1]].max() if len(where) else 0
+
+    assert not len(blue(None)[0])
+    places = np.array([[-100.0, -20.0, 0.0], [100.0, 20.0, 0.0], [100.0, 20.0, 0.0]], np.float32)
+    where, brightest = blue(MemoryView((), places, Recall(), 4))
+    assert (where.min(axis=0) < (100, 210)).all() and (where.max(axis=0) > (300, 170)).all() and brightest < 200
+    assert not len(where[(abs(where[:, 0] - 200) < 60)]), "nothing is in the middle"
+    assert blue(MemoryView((attended(1, 100.0, 20.0),), places, Recall(), 4))[1] > 250
+
+
+def test_places_are_thinned_but_none_is_lost_sight_of():
+    places = np.random.default_rng(0).uniform(-8, 8, (20_000, 2)).astype(np.float32)
+    few = thinned(places, 1.0)
+    assert 16 * 16 <= len(few) <= 17 * 17 and all(any((place == one).all() for one in places) for place in few[:5])
+    assert len(thinned(places[:0], 1.0)) == 0
 
 
 def test_a_note_goes_by_itself(drawn):

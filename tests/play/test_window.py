@@ -22,7 +22,7 @@ def test_a_frame_fills_the_window_in_its_own_shape(space, expected):
 
 @pytest.fixture
 def window():
-    made = Window("Toy", (80, 48), scale=None, fullscreen=False, smooth=False)
+    made = Window("Toy", (80, 48), scale=None, fullscreen=False, scaling="sharp")
     yield made
     made.close()
 
@@ -41,6 +41,32 @@ def test_a_frame_is_shown_as_it_is_between_dark_bars(window):
     shown = pygame.surfarray.array3d(window.surface).swapaxes(0, 1)
     assert np.array_equal(shown[:, 20:180], frame.repeat(2, 0).repeat(2, 1))
     assert not shown[:, :20].any() and not shown[:, 180:].any()
+
+
+def test_whole_multiples_are_kept_where_there_is_room_for_one():
+    assert tuple(fitted((320, 192), (1000, 900), whole=True)) == (20, 162, 960, 576)
+    assert tuple(fitted((320, 192), (639, 900), whole=True)) == (159, 354, 320, 192)
+    assert tuple(fitted((320, 192), (160, 900), whole=True)) == (0, 402, 160, 96)
+
+
+def test_the_ways_of_scaling_are_cycled(window):
+    pygame.display.set_mode((200, 120), pygame.RESIZABLE)
+    frame = np.random.default_rng(0).integers(0, 255, (48, 80, 3), dtype=np.uint8)
+    shown = {}
+    for way in ("whole", "smooth", "sharp"):
+        assert window.next_scaling().startswith(f"scaling={way}: ")
+        window.draw_frame(frame)
+        shown[way] = pygame.surfarray.array3d(window.surface).swapaxes(0, 1)
+    assert np.array_equal(shown["whole"][12:108, 20:180], frame.repeat(2, 0).repeat(2, 1))
+    assert {tuple(pixel) for pixel in shown["sharp"].reshape(-1, 3)} <= {tuple(pixel) for pixel in frame.reshape(-1, 3)}
+    assert not np.array_equal(shown["sharp"], shown["smooth"]) and shown["smooth"][:, -1].any()
+
+
+def test_two_frames_side_by_side_are_fitted_into_the_middle(window):
+    pygame.display.set_mode((160, 96), pygame.RESIZABLE)
+    window.draw_frame(np.full((48, 160, 3), 200, np.uint8))
+    shown = pygame.surfarray.array3d(window.surface)[..., 0]
+    assert (shown[:, 24:72] == 200).all() and not shown[:, :24].any() and not shown[:, 72:].any()
 
 
 def test_the_mouse_is_taken_and_given_back(window):

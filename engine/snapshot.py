@@ -1,0 +1,110 @@
+"""A session at one frame: kept in memory to go back to, or in a file to go on from another day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.config import is_seed
+from engine.data import saved_state, savefile, thumbnails
+from engine.errors import SaveError
+from engine.model.memory_bank import MemoryBank
+from engine.model.moments import Moment
+from engine.model.recall import Recall
+from engine.model.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class Past:
+    """What led to a session's present frame: a start scene, and what was done since."""
+
+    start: int  # index of the start scene
+    actions: tuple[np.ndarray, ...]  # encoded, float32 [size] each
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A session at one frame, to go back to or to branch from; it shares what the session keeps, and costs little.
+
+    Made by `Engine.snapshot`, taken by `Engine.rewind` and `Engine.branch`.
+    """
+
+    moments: tuple[Moment, ...]  # the last few, oldest first
+    bank: MemoryBank
+    begun: int  # frames of history that the session began with
+    seed: int
+    checkpoint_hash: str
+    thumbnails: tuple[np.ndarray, ...]  # of each entry of the bank
+    past: Past | None
+
+    @property
+    def device(self) -> torch.device:
+        return self.moments[-1].latent.device
+
+    @property
+    def recall(self) -> Recall:
+        return self.moments[-1].recall
+
+    @property
+    def frame_index(self) -> int:
+        """Number of the frame that it holds, as `Step.info` counts."""
+        return self.moments[-1].num_frames - 1
+
+    def write(self, path: Path | str, frame: np.ndarray, about: dict[str, Any]) -> Path:
+        """Write it to a file, with its frame, uint8 [height, width, 3], and what else is to be known `about` it.
+
+        Raises SaveError if it cannot be written.
+        """
+        tensors = saved_state.pack(self.moments, self.bank, frame)
+        tensors["thumbnails"] = thumbnails.pack(self.thumbnails, thumbnails.shape_of(*frame.shape[:2]))
+        if self.past:
+            size = self.moments[-1].action.shape[-1]
+            tensors["actions"] = torch.from_numpy(np.array(self.past.actions, np.float32).reshape(-1, size))
+        own = {
+            "checkpoint_hash": self.checkpoint_hash,
+            "seed": self.seed,
+            "begun": self.begun,
+            "start": self.past.start if self.past else None,
+            "frame_index": self.frame_index,
+            "recall": self.recall.as_json(),
+        }
+        return savefile.write(path, tensors, about | own)
+
+    @classmethod
+    def read(
+        cls, path: Path | str, world_name: str, checkpoint_hash: str, settings: ModelSettings, device: torch.device
+    ) -> Snapshot:
+        """What `write` wrote, on `device`. Raises SaveError if it is damaged, or of another world or checkpoint."""
+        tensors, meta = savefile.read(path)
+        if meta.get("world") != world_name:
+            raise SaveError(f"{path} is of world {meta.get('world')!r}, not of {world_name!r}")
+        if meta.get("checkpoint_hash") != checkpoint_hash:
+            held = str(meta.get("checkpoint_hash"))[:12]
+            raise SaveError(f"{path} was made with checkpoint {held}, not {checkpoint_hash[:12]}: load that one")
+        packed, actions = tensors.pop("thumbnails", None), tensors.pop("actions", None)
+        moments, bank = saved_state.unpack(tensors, settings, device)
+        pictures = thumbnails.unpack(packed, bank.num_entries, thumbnails.shape_of(settings.height, settings.width))
+        seed, begun = meta.get("seed"), meta.get("begun")
+        if not is_seed(seed) or type(begun) is not int or not 1 <= begun <= moments[-1].num_frames:
+            raise SaveError(f"the saved session {path} is damaged: seed {seed!r}, {begun!r} frames of history")
+        try:
+            recall = Recall.from_json(meta.get("recall", Recall().as_json()))
+            recall.check(bank.num_entries, settings.memory_entries)
+        except ValueError as error:
+            raise SaveError(f"the saved session {path} is damaged: {error}") from error
+        moments[-1] = replace(moments[-1], recall=recall)
+        past = _past(meta.get("start"), actions, (moments[-1].num_frames - begun, settings.action_size))
+        return cls(tuple(moments), bank, begun, seed, checkpoint_hash, pictures, past)
+
+
+def _past(start: Any, actions: torch.Tensor | None, shape: tuple[int, int]) -> Past | None:
+    if start is None and actions is None:
+        return None
+    fits = actions is not None and tuple(actions.shape) == shape and actions.dtype == torch.float32
+    if type(start) is int and start >= 0 and actions is not None and fits and torch.isfinite(actions).all():
+        return Past(start, tuple(actions.numpy()))
+    raise SaveError(f"the saved session is damaged: start {start!r} and {shape[0]} actions since do not fit")
