@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import random
 import shutil
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import worlds
-from engine import config
 from engine import world as definitions
+from engine.data import command
 from engine.data.footage_crew import Crew
 from engine.data.footage_episode import SCRIPT, record, render_again
-from engine.errors import ConfigError, EngineError, RecordingError
+from engine.errors import ConfigError, RecordingError
 
 ABOUT = """Record episodes of a real game with scripted players, for training and for measuring.
 
@@ -131,7 +128,7 @@ def record_all(settings: FootageConfig) -> int:
     missing = [task for task in tasks if not task.is_done()]
     crew = Crew(settings.workers or os.cpu_count() or 1, settings.timeout_s, [__name__, f"worlds.{settings.world}"])
     spare: Iterator[Recording] = iter(()) if settings.again else _spare(settings)
-    progress = Progress(len(missing), settings.frames)
+    progress = command.Progress(len(missing), settings.frames)
     for _ in crew.work(itertools.chain(missing, spare), len(missing)):
         progress.advance()
     progress.close()
@@ -165,40 +162,13 @@ def _renderings(settings: FootageConfig) -> list[Rendering]:
     return [Rendering(Path(settings.out) / path.name, path) for path in found]
 
 
-class Progress:
-    """A line on stderr: episodes done and frames a second."""
-
-    def __init__(self, num_episodes: int, num_frames: int) -> None:
-        self.num_episodes, self.num_frames = num_episodes, num_frames
-        self.done, self.began = 0, time.monotonic()
-        self._show()
-
-    def advance(self) -> None:
-        self.done += 1
-        self._show()
-
-    def close(self) -> None:
-        print(file=sys.stderr)
-
-    def _show(self) -> None:
-        seconds = max(time.monotonic() - self.began, 1e-6)
-        rate = self.done * self.num_frames / seconds
-        bar = "#" * (30 * self.done // max(1, self.num_episodes))
-        line = f"\r[{bar:<30}] {self.done}/{self.num_episodes} episodes  {rate:,.0f} frames/s  {seconds:.0f} s"
-        print(line, end="", file=sys.stderr, flush=True)
+def _run(settings: FootageConfig) -> str:
+    return f"{record_all(settings)} episodes made in {settings.out}"
 
 
 def main() -> int:
     """Read the command line, record, and say what was made."""
-    logging.basicConfig(format="%(message)s")
-    try:
-        settings = config.from_command_line(FootageConfig, about=ABOUT)
-        made = record_all(settings)
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{made} episodes made in {settings.out}")
-    return 0
+    return command.run(FootageConfig, ABOUT, _run)
 
 
 if __name__ == "__main__":

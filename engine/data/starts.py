@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 
-from engine import config
 from engine import world as definitions
-from engine.errors import EngineError, WorldError
+from engine.data import command
+from engine.errors import WorldError
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
 NUM_FRAMES = 12
@@ -117,16 +116,13 @@ def _rows(values: np.ndarray) -> str:
     return "[\n " + ",\n ".join(json.dumps(row) for row in rows) + "\n]"
 
 
+def _run(settings: StartsConfig) -> str:
+    return f"{make_starts(settings)} starts made"
+
+
 def main() -> int:
     """Read the command line, make the scenes, and say how many."""
-    try:
-        settings = config.from_command_line(StartsConfig, about=ABOUT)
-        made = make_starts(settings)
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{made} starts made")
-    return 0
+    return command.run(StartsConfig, ABOUT, _run)
 
 
 if __name__ == "__main__":
