@@ -6,7 +6,7 @@ import itertools
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import worlds
 from engine import world as definitions
 from engine.data import command
-from engine.data.footage_crew import Crew
+from engine.data.footage_crew import Crew, Task
 from engine.data.footage_episode import SCRIPT, record, render_again
 from engine.errors import ConfigError, RecordingError
 
@@ -63,7 +63,7 @@ class Recording:
         fitting = [gap for gap in GAPS if 1.5 * gap + 300 < settings.frames] or [GAPS[0]]
         gap = settings.gap or rng.choice(fitting)
         game: dict[str, Any] = {"seed": self.seed, "flavour": settings.flavour}
-        with _Unfinished(self.out) as part:
+        with Unfinished(self.out) as part:
             record(part, settings.world, game, settings.frames, tour, gap, settings.with_frames)
 
     def is_done(self) -> bool:
@@ -82,14 +82,14 @@ class Rendering:
         return self.out.name
 
     def run(self) -> None:
-        with _Unfinished(self.out) as part:
+        with Unfinished(self.out) as part:
             render_again(self.source, part)
 
     def is_done(self) -> bool:
         return (self.out / "episode.json").exists()
 
 
-class _Unfinished:
+class Unfinished:
     """A folder beside the wanted one, which takes its name only when whole."""
 
     def __init__(self, out: Path) -> None:
@@ -125,10 +125,21 @@ def record_all(settings: FootageConfig) -> int:
     except OSError as error:
         raise RecordingError(f"cannot write footage to {out}: {error.strerror}") from error
     tasks: list[Recording] | list[Rendering] = _renderings(settings) if settings.again else _recordings(settings)
-    missing = [task for task in tasks if not task.is_done()]
-    crew = Crew(settings.workers or os.cpu_count() or 1, settings.timeout_s, [__name__, f"worlds.{settings.world}"])
     spare: Iterator[Recording] = iter(()) if settings.again else _spare(settings)
-    progress = command.Progress(len(missing), settings.frames)
+    preload = [__name__, f"worlds.{settings.world}"]
+    return make_all(tasks, spare, settings.workers, settings.timeout_s, preload, settings.frames)
+
+
+def make_all(
+    tasks: Sequence[Task], spare: Iterator[Task], workers: int, timeout_s: float, preload: list[str], num_frames: int
+) -> int:
+    """Run those of `tasks` that are not done, in processes, with a line of progress; returns how many they were.
+
+    The next of `spare` stands in for a task that crashes. workers: 0 for one per core. num_frames: of one episode.
+    """
+    missing = [task for task in tasks if not task.is_done()]
+    crew = Crew(workers or os.cpu_count() or 1, timeout_s, preload)
+    progress = command.Progress(len(missing), num_frames)
     for _ in crew.work(itertools.chain(missing, spare), len(missing)):
         progress.advance()
     progress.close()

@@ -46,10 +46,11 @@ def write_footage(root: Path, episodes: int, frames: int) -> Path:
     return root
 
 
-def record_play(path: Path, seed: int, frames: int) -> Path:
-    """A recording of an episode of the toy game, as the window makes them."""
-    recorder = Recorder(path, worlds.load(HERE), seed=seed, start=0, checkpoint_hash="toy")
+def record_play(path: Path, seed: int, frames: int, world: worlds.World | None = None) -> Path:
+    """A recording of an episode of the toy game, as the window makes them; `world`: as if it were of that one."""
+    world = world or worlds.load(HERE)
+    recorder = Recorder(path, world, seed=seed, start=0, checkpoint_hash="toy")
     for frame, action, pose in zip(*play(seed, frames), strict=True):
-        recorder.add(frame, action, pose=pose)
+        recorder.add(frame, action[: world.action_spec.size], pose=pose)
     recorder.close()
     return path
