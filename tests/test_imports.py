@@ -24,7 +24,8 @@ FOLDERS = ("engine", "worlds", "tests", "docs", "assets", "checkpoints", ".ci")
 # Downward only: an area may import the areas of its own line and of every line below it; the first line's areas
 # may not import one another.
 FRONTS = ("play", "env", "bench", "train")
-LAYERS = (("core", "session"), ("checkpoint", "data"), ("model", "worlds"), ("world", "config", "action"), ("errors",))
+ENGINES = ("core", "session", "batch")
+LAYERS = (ENGINES, ("checkpoint", "data"), ("model", "worlds"), ("world", "config", "action"), ("errors",))
 STRANGERS = {"model": {"worlds"}, "worlds": {"model"}}  # of one line, and yet apart
 
 # Where a third-party package may be imported: folders and files, by the beginning of the path.
