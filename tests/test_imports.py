@@ -36,6 +36,7 @@ HOMES = {
     "flash_attn": ("engine/model/attention.py",),
     "imageio": ("engine/data/",),
     "imageio_ffmpeg": ("engine/data/",),
+    "minari": ("engine/data/",),
     "omegaconf": ("engine/config.py",),
     "flip_evaluator": ("engine/bench/metrics.py",),
 }

@@ -112,8 +112,14 @@ def map_actions(env: gymnasium.Env, names: Sequence[str] = (), rest: int = 0) ->
     rest: the value of a Discrete that no key stands for, done while none is held. Raises WorldError for a space that
     has no keys, ConfigError for names or a rest that do not fit.
     """
-    space = env.action_space
-    parts = tuple(_parts(space, rest, getattr(env.unwrapped, "get_action_meanings", list)()))
+    return map_space(env.action_space, names, rest, getattr(env.unwrapped, "get_action_meanings", list)())
+
+
+def map_space(
+    space: spaces.Space, names: Sequence[str] = (), rest: int = 0, meanings: Sequence[str] = ()
+) -> ActionMap:
+    """`map_actions` of a space alone; meanings: what a game calls the values of its Discrete space."""
+    parts = tuple(_parts(space, rest, meanings))
     keys = [key for part in parts if isinstance(part, Choice) for key in part.keys]
     if not names:
         return ActionMap(space, parts)
