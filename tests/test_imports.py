@@ -148,7 +148,7 @@ def pins(file: str) -> dict[str, str]:
     return {canonicalize_name(item.name): str(item.specifier) for item in found}
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "requirements-docs.txt"])
 def test_requirements_pin_exact_versions_within_the_declared_ranges(file):
     assert pins(file)
     for name, specifier in pins(file).items():

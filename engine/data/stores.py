@@ -101,6 +101,8 @@ def encode_footage(
     codec: Codec, paths: list[Path], pose_unit: float, device: torch.device, length: int | None = None
 ) -> LatentStore:
     """Encode the episodes at `paths`, all cut to `length` frames (by default the shortest's)."""
+    if not paths:
+        raise RecordingError("there is no footage to encode: record some with python -m engine.data.footage")
     episodes = [open_episode(path) for path in paths]
     length = length or min(len(episode) for episode in episodes)
     kept = [episode for episode in episodes if len(episode) >= length]

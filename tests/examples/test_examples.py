@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import engine.env  # noqa: F401  # before the toy is all there is
-from engine import Action, Engine
+from engine import Action, Engine, EngineError, checkpoint
 from engine.data.recording import open_recording
-from tests.toy import play
+from tests.toy import play, record_play
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
 
@@ -55,6 +56,19 @@ def test_record_and_look(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert found == "all 11 frames are the same"
     assert len(open_recording(tmp_path / "tape")) == 11
     assert "forward was held in" in capsys.readouterr().out
+
+
+def test_record_and_finetune(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record_play(tmp_path / "recordings" / "mine", 0, 40)
+    short = ["device=cpu", "generator.schedule.steps=2", "generator.schedule.batch=2", "generator.frames=4"]
+    module = example("finetune")
+    made = module.main("toy", str(tmp_path / "recordings"), str(tmp_path / "out"), *short)
+    before, after = (checkpoint.load(folder, "toy")[0].state_dict() for folder in (toy, made))
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert "generator" in changed and "codec" not in changed
+    assert "draws (64, 96, 3)" in capsys.readouterr().out
+    with pytest.raises(EngineError, match="stage latents"):
+        module.finetune(str(tmp_path / "nothing"), "toy", str(tmp_path / "none"), *short)
 
 
 def test_batch_rollouts(toy: Path) -> None:
