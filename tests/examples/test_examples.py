@@ -108,3 +108,21 @@ def test_side_by_side(toy_engine: Engine) -> None:
     np.testing.assert_array_equal(pairs[:, :, :96], play(0, 40)[0][12:17])
     assert np.isfinite(apart).all()
     assert module.wander(np.zeros((64, 96, 3), np.uint8)) == Action(("forward",), (0.0, 0.0))
+
+
+def test_a_policy_is_evaluated_in_both_worlds(toy_engine: Engine) -> None:
+    module = example("side_by_side")
+    generated = engine.env.GeneratedEnv(engine=toy_engine)
+    steps = [(module.wander, 6, engine.env.Explore(0.05)) for _ in range(2)]
+    found = [module.evaluate(generated, *step, start=play(0, 1)[0][0]) for step in steps]
+    assert found[0] == found[1] >= 0
+    always = module.evaluate(generated, module.wander, 6, Constant())
+    assert always == 6.0 and toy_engine.info["frame_index"] == 12
+
+
+class Constant:
+    def reset(self, pose: tuple) -> None:
+        self.begun = pose
+
+    def __call__(self, frame: np.ndarray, pose: tuple, info: dict) -> float:
+        return 1.0
