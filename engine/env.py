@@ -161,9 +161,8 @@ class GeneratedVectorEnv(SyncVectorEnv):
     """`num_envs` sessions of one generated world on one network in memory, as a Gymnasium vector environment.
 
     Sessions are stepped in turn: each equals, to the bit, a `GeneratedEnv` of the same seed and actions. batched: all
-    of them in one pass of the network, which is quicker where it has cores or a GPU to spare, and equal but for
-    rounding. settings: those of `GeneratedEnv`; `make_reward` and `make_ending` are called once for each session, for
-    functions that remember.
+    of them in one pass of the network, equal but for rounding. settings: those of `GeneratedEnv`; `make_reward` and
+    `make_ending` are called once for each session, for functions that remember.
     """
 
     def __init__(
@@ -207,13 +206,17 @@ class GeneratedVectorEnv(SyncVectorEnv):
 
 
 def register_worlds() -> None:
-    """Give every world a name that `gymnasium.make` and `make_vec` know: mag/Doom-v0 for doom."""
-    for name in worlds.names():
+    """Give every world a name that `gymnasium.make` and `make_vec` know: mag/Doom-v0 for doom.
+
+    mag/World-v0 is the one for worlds elsewhere, given as world="games/pole".
+    """
+    ids: dict[str, dict[str, Any]] = {"World": {}, **{name.capitalize(): {"world": name} for name in worlds.names()}}
+    for name, kwargs in ids.items():
         gymnasium.register(
-            id=f"mag/{name.capitalize()}-v0",
+            id=f"mag/{name}-v0",
             entry_point="engine.env:GeneratedEnv",
             vector_entry_point="engine.env:GeneratedVectorEnv",
-            kwargs={"world": name},
+            kwargs=kwargs,
         )
 
 

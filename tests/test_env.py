@@ -271,4 +271,4 @@ def test_registering_twice_is_harmless() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         env_module.register_worlds()
-    assert "mag/Doom-v0" in gymnasium.registry
+    assert "mag/Doom-v0" in gymnasium.registry and gymnasium.spec("mag/World-v0").kwargs == {}

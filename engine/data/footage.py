@@ -21,7 +21,9 @@ from engine.errors import ConfigError, RecordingError
 ABOUT = """Record episodes of a real game with scripted players, for training and for measuring.
 
   python -m engine.data.footage world=doom out=footage split=train episodes=64 frames=2000
-  python -m engine.data.footage again=scripts out=footage     renders episodes kept without frames"""
+  python -m engine.data.footage again=scripts out=footage     renders episodes kept without frames
+
+For any other Gymnasium environment: python -m engine.data.own_game"""
 
 GAPS = (16, 64, 256, 1024, 4096)  # of the revisit bench, frames
 
