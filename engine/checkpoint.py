@@ -70,8 +70,8 @@ def save(folder: Path | str, model: WorldModel, world: str, notes: dict[str, Any
 
 
 def find(name: Path | str) -> Path:
-    """The folder of a checkpoint, from a world's name (the one shipped for it) or a path."""
-    for folder in (Path(name), CHECKPOINTS / str(name)):
+    """The folder of a checkpoint, from a world's name (the one shipped for it), its path, or that of its game."""
+    for folder in (Path(name), Path(name) / "checkpoint", CHECKPOINTS / str(name)):
         if (folder / MANIFEST).is_file():
             return folder
     known = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{MANIFEST}"))

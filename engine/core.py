@@ -81,7 +81,7 @@ class Engine:
             worlds.load(name)  # raises, naming the nearest world
         folder = checkpoint.find(name)
         model, manifest = checkpoint.load(folder)
-        world = worlds.load(manifest.world)
+        world = worlds.load(folder if (folder / "world.yaml").is_file() else manifest.world)
         _check_fit(world, manifest)
         steps = denoise_steps if denoise_steps is not None else int(manifest.notes.get("denoise_steps", DENOISE_STEPS))
         model = model.requires_grad_(False).to(chosen, number_type(chosen))
@@ -110,7 +110,7 @@ class Engine:
     @property
     def num_starts(self) -> int:
         """How many start scenes are shipped for this world."""
-        return num_starts(self.world.name)
+        return num_starts(self.world)
 
     def reset(
         self, start: int | np.ndarray = 0, history: histories.Told | None = None, seed: int | None = None

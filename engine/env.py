@@ -12,9 +12,11 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.vector import SyncVectorEnv
+from gymnasium.vector.utils import iterate
 
 from engine import world as worlds
 from engine.action import Action
+from engine.batch import Seat, SessionBatch
 from engine.core import Engine
 from engine.errors import ActionError, ConfigError, SessionError
 from worlds.spaces import action_space, observation_space
@@ -113,7 +115,7 @@ class GeneratedEnv(gymnasium.Env):
 
     def step(self, action: Action | dict[str, Any] | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Generate the frame that follows `action`. Raises ActionError, or SessionError before `reset`."""
-        step = self.engine.step(self._taken(action))
+        step = self.engine.step(self.to_action(action))
         self._frame, info = step.frame, step.info
         self._num_steps += 1
         reward = 0.0 if self.reward is None else float(self.reward(step.frame, info["pose"], info))
@@ -121,7 +123,8 @@ class GeneratedEnv(gymnasium.Env):
         truncated = self.max_frames is not None and self._num_steps >= self.max_frames
         return step.frame, reward, ended, truncated, info
 
-    def _taken(self, action: Action | dict[str, Any] | int) -> Action:
+    def to_action(self, action: Action | dict[str, Any] | int) -> Action:
+        """The engine.Action that an action of the environment stands for. Raises ActionError."""
         if isinstance(action, Action):
             return action
         if self.actions is None or isinstance(action, dict):
@@ -157,20 +160,22 @@ def _listed(actions: Sequence[Action]) -> gymnasium.spaces.Discrete:
 class GeneratedVectorEnv(SyncVectorEnv):
     """`num_envs` sessions of one generated world on one network in memory, as a Gymnasium vector environment.
 
-    Sessions are stepped in turn, not as one batch: a product over a batch rounds differently from the same product
-    alone, and here every session equals, to the bit, a `GeneratedEnv` of the same seed and actions. settings: those
-    of `GeneratedEnv`; `make_reward` and `make_ending` are called once for each session, for functions that remember.
+    Sessions are stepped in turn: each equals, to the bit, a `GeneratedEnv` of the same seed and actions. batched: all
+    of them in one pass of the network, equal but for rounding. settings: those of `GeneratedEnv`; `make_reward` and
+    `make_ending` are called once for each session, for functions that remember.
     """
 
     def __init__(
         self, num_envs: int = 1, world: str = "doom", *, engine: Engine | None = None, device: str = "auto",
         denoise_steps: int | None = None, threads: int | None = None, make_reward: Callable[[], Reward] | None = None,
-        make_ending: Callable[[], Ending] | None = None, **settings: Any,
+        make_ending: Callable[[], Ending] | None = None, batched: bool = False, **settings: Any,
     ) -> None:  # fmt: skip
         if type(num_envs) is not int or num_envs < 1:
             raise ConfigError(f"num_envs is a whole number from 1, not {num_envs!r}")
         self._shared = engine or Engine.load(world, device=device, denoise_steps=denoise_steps, threads=threads)
         self._owns_engine = engine is None
+        self._batch = SessionBatch(self._shared, num_envs) if batched else None
+        rows = iter(range(num_envs))
 
         def make() -> GeneratedEnv:
             own = dict(settings)
@@ -178,9 +183,18 @@ class GeneratedVectorEnv(SyncVectorEnv):
                 own["reward"] = make_reward()
             if make_ending is not None:
                 own["ending"] = make_ending()
-            return GeneratedEnv(engine=self._shared.share(), **own)
+            single: Any = self._shared.share() if self._batch is None else Seat(self._batch, next(rows))
+            return GeneratedEnv(engine=single, **own)
 
         super().__init__([make] * num_envs)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step every session by its action. Raises ActionError, in a batch before any session is stepped."""
+        if self._batch is not None:
+            envs: list[Any] = [env.unwrapped for env in self.envs]
+            pairs = zip(envs, iterate(self.action_space, actions), strict=True)
+            self._batch.step([env.to_action(action) for env, action in pairs])
+        return super().step(actions)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Close the engine, unless it was given."""
@@ -192,13 +206,17 @@ class GeneratedVectorEnv(SyncVectorEnv):
 
 
 def register_worlds() -> None:
-    """Give every world a name that `gymnasium.make` and `make_vec` know: mag/Doom-v0 for doom."""
-    for name in worlds.names():
+    """Give every world a name that `gymnasium.make` and `make_vec` know: mag/Doom-v0 for doom.
+
+    mag/World-v0 is the one for worlds elsewhere, given as world="games/pole".
+    """
+    ids: dict[str, dict[str, Any]] = {"World": {}, **{name.capitalize(): {"world": name} for name in worlds.names()}}
+    for name, kwargs in ids.items():
         gymnasium.register(
-            id=f"mag/{name.capitalize()}-v0",
+            id=f"mag/{name}-v0",
             entry_point="engine.env:GeneratedEnv",
             vector_entry_point="engine.env:GeneratedVectorEnv",
-            kwargs={"world": name},
+            kwargs=kwargs,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine import config
@@ -53,6 +53,7 @@ class World:
     camera: Camera = field(default_factory=Camera)
     keys: list[Key] = field(default_factory=list)
     mouse: dict[str, MouseAxis] = field(default_factory=dict)
+    folder: str = ""  # where it was read from; no setting of world.yaml
 
     @property
     def action_spec(self) -> ActionSpec:
@@ -66,6 +67,12 @@ class World:
     def frame_shape(self) -> tuple[int, int, int]:
         """(height, width, 3): the shape of one RGB uint8 frame."""
         return self.frame.height, self.frame.width, 3
+
+    def to_yaml(self) -> str:
+        """The text of a world.yaml that defines this world."""
+        tree = config.to_dict(self)
+        del tree["folder"]
+        return config.to_yaml(tree)
 
 
 def names() -> list[str]:
@@ -96,7 +103,7 @@ def read(path: Path) -> World:
         raise WorldError(str(error)) from error
     for fault in _faults(world):
         raise WorldError(f"{path}: {fault}")
-    return world
+    return replace(world, folder=str(path.parent))
 
 
 def _faults(world: World) -> Iterator[str]:

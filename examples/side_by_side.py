@@ -3,6 +3,7 @@
     python examples/side_by_side.py
 
 Needs the real Doom: pip install vizdoom. The generated world is told the first frames of the real one, then both go on.
+After that the policy plays each world by itself, and is paid in both by the same reward.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 import worlds
 from engine import Action, Engine
+from engine.env import Explore, GeneratedEnv
 
 HISTORY = 12  # real frames that the generated world is told
 Policy = Callable[[np.ndarray], Action]
@@ -51,12 +53,29 @@ def compare(real: Any, engine: Engine, policy: Policy, steps: int) -> tuple[np.n
     return np.stack(pairs), np.array(apart)
 
 
+def evaluate(env: Any, policy: Policy, steps: int, reward: Any, start: Any = None) -> float:
+    """What the policy earns in `steps` of an environment, real or generated, by a reward of (frame, pose, info)."""
+    frame, info = env.reset(seed=0, options=None if start is None else {"start": start})
+    reward.reset(info["pose"])
+    total = 0.0
+    for _ in range(steps):
+        frame, _, ended, _, info = env.step(policy(frame))
+        total += reward(frame, info["pose"], info)
+        if ended:
+            break
+    return total
+
+
 def main(steps: int = 100, video: str = "side_by_side.mp4", world: str = "doom") -> np.ndarray:
-    """Compare, and write both to `video`; how far apart the pictures are, dB [steps]."""
+    """Compare, write both to `video`, evaluate; how far apart the pictures are, dB [steps]."""
     real = worlds.make_env(world, seed=worlds.first_seed("test"))
     with Engine.load(world) as engine:
         pairs, apart = compare(real, engine, wander, steps)
         imageio.imwrite(video, pairs, fps=engine.world.rate)
+        first, _ = real.reset(seed=0)
+        found = evaluate(real, wander, steps, Explore())
+        dreamt = evaluate(GeneratedEnv(engine=engine), wander, steps, Explore(), start=first)
+        print(f"new places in {steps} steps: {found:.0f} in the real world, {dreamt:.0f} in the generated one")
     real.close()
     return apart
 

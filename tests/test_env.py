@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 
 import engine.env as env_module  # noqa: E402
-from engine import Action, Engine  # noqa: E402
+from engine import Action, Engine, core  # noqa: E402
+from engine.batch import SessionBatch  # noqa: E402
 from engine.env import Explore, GeneratedEnv, GeneratedVectorEnv  # noqa: E402
 from engine.errors import ActionError, ConfigError, EngineError, SessionError  # noqa: E402
 from tests.test_core import PIXELS, WALK, assert_equal_frames  # noqa: E402
@@ -188,6 +191,70 @@ def test_a_vector_environment_equals_single_ones(toy_engine: Engine) -> None:
     toy_engine.reset(0)
 
 
+@pytest.fixture
+def exact_engine(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The toy in float32 on any machine: a random network in bfloat16 makes much of rounding."""
+    monkeypatch.setattr(core, "_dtype", lambda device: torch.float32)
+    with Engine.load("toy", device="cpu") as engine:
+        yield engine
+
+
+def apart_by(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+def test_a_batch_equals_single_ones_but_for_rounding(exact_engine: Engine) -> None:
+    def ending(frame: np.ndarray, pose: tuple, info: dict) -> bool:
+        return info["frame_index"] == 9
+
+    settings: dict[str, Any] = {"max_frames": 6, "start": 1, "ending": ending}
+    together = GeneratedVectorEnv(3, engine=exact_engine, make_reward=lambda: Explore(0.05), batched=True, **settings)
+    apart = [GeneratedEnv(engine=exact_engine.share(), reward=Explore(0.05), **settings) for _ in range(3)]
+    together.reset(seed=[3, 4, 5])
+    for row, env in enumerate(apart):
+        env.reset(seed=3 + row)
+    together.action_space.seed(0)
+    over = [False] * 3
+    for _ in range(12):
+        actions = together.action_space.sample()
+        frames, rewards, ended, truncated, infos = together.step(actions)
+        for row, env in enumerate(apart):
+            own = {"keys": actions["keys"][row], "mouse": actions["mouse"][row]}
+            if over[row]:
+                frame, info = env.reset()
+                expected = (frame, 0.0, False, False, info)
+            else:
+                expected = env.step(own)
+            assert apart_by(frames[row], expected[0]) < 0.02
+            np.testing.assert_allclose(infos["pose"][row], expected[4]["pose"], atol=0.02)
+            assert (ended[row], truncated[row]) == expected[2:4]
+            for name in ("frame_index", "memory_entries", "memory_bytes"):
+                assert infos[name][row] == expected[4][name]
+            over[row] = expected[2] or expected[3]
+    with pytest.raises(ActionError, match="0 or 1|out of range"):
+        together.step({"keys": actions["keys"], "mouse": np.full((3, 1), 99.0)})
+
+
+def test_a_session_of_a_batch_begins_anew_among_others(exact_engine: Engine) -> None:
+    batch = SessionBatch(exact_engine, 2)
+    with pytest.raises(SessionError, match="session 1 of the batch has not begun"):
+        batch.begin(0)
+        batch.step(WALK[:2])
+    batch.begin(1, 1, seed=1)
+    first = [batch.step(WALK[:2])[0] for _ in range(4)]
+    begun = batch.begin(0, 0, seed=9)
+    single = exact_engine.share()
+    np.testing.assert_array_equal(begun, single.reset(0, seed=9))
+    other = batch.info(1)
+    assert batch.info(0) == single.info
+    frames = batch.step(WALK[:2])
+    expected = single.step(WALK[0])
+    assert apart_by(frames[0], expected.frame) < 0.02 < 6 < apart_by(frames[0], frames[1])
+    assert batch.info(1)["frame_index"] == other["frame_index"] + 1
+    assert batch.info(0)["frame_index"] == expected.info["frame_index"]
+    assert not np.array_equal(first[0], frames[0])
+
+
 def test_make_vec_shares_one_network(toy) -> None:
     how: dict[str, Any] = {"vectorization_mode": "vector_entry_point", "world": "toy", "device": "cpu"}
     made: Any = gymnasium.make_vec("mag/Doom-v0", num_envs=2, **how)
@@ -204,4 +271,4 @@ def test_registering_twice_is_harmless() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         env_module.register_worlds()
-    assert "mag/Doom-v0" in gymnasium.registry
+    assert "mag/Doom-v0" in gymnasium.registry and gymnasium.spec("mag/World-v0").kwargs == {}

@@ -24,13 +24,8 @@ FOLDERS = ("engine", "worlds", "tests", "docs", "assets", "checkpoints", ".ci")
 # Downward only: an area may import the areas of its own line and of every line below it; the first line's areas
 # may not import one another.
 FRONTS = ("play", "env", "bench", "train")
-LAYERS = (
-    ("core", "session", "snapshot"),
-    ("checkpoint", "data"),
-    ("model", "worlds"),
-    ("world", "config", "action"),
-    ("errors",),
-)
+ENGINES = ("core", "session", "snapshot", "batch")
+LAYERS = (ENGINES, ("checkpoint", "data"), ("model", "worlds"), ("world", "config", "action"), ("errors",))
 STRANGERS = {"model": {"worlds"}, "worlds": {"model"}}  # of one line, and yet apart
 
 # Where a third-party package may be imported: folders and files, by the beginning of the path.
@@ -41,6 +36,7 @@ HOMES = {
     "flash_attn": ("engine/model/attention.py",),
     "imageio": ("engine/data/",),
     "imageio_ffmpeg": ("engine/data/",),
+    "minari": ("engine/data/",),
     "omegaconf": ("engine/config.py",),
     "flip_evaluator": ("engine/bench/metrics.py",),
 }
@@ -152,7 +148,7 @@ def pins(file: str) -> dict[str, str]:
     return {canonicalize_name(item.name): str(item.specifier) for item in found}
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "requirements-docs.txt"])
 def test_requirements_pin_exact_versions_within_the_declared_ranges(file):
     assert pins(file)
     for name, specifier in pins(file).items():

@@ -11,6 +11,7 @@ import engine.env  # noqa: F401  # registers the worlds before the toy is all th
 from engine import checkpoint
 from engine import world as worlds
 from engine.core import Engine
+from tests.toy import record_play
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -30,15 +31,24 @@ def toy_as_doom(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["api.md", "agents.md"])
+RUN_HERE = ["../README.md", "api.md", "agents.md", "playing.md"]
+
+
+@pytest.mark.parametrize("name", RUN_HERE)
 def test_snippets_run(toy_as_doom: None, name: str) -> None:
+    record_play(Path("out/walk"), 0, 12)  # which the guide to playing has made by a command
     space: dict[str, object] = {}
     parts = snippets(name)
-    assert len(parts) >= 4
+    assert parts
     for part in parts:
         for key, other in TOY_KEYS.items():
             part = part.replace(key, other)
         exec(compile(part, f"docs/{name}", "exec"), space)
+
+
+def test_every_page_with_snippets_is_run() -> None:
+    pages = [path for path in [*DOCS.glob("*.md"), *DOCS.parent.glob("*.md")] if SNIPPET.search(path.read_text())]
+    assert {path.name for path in pages} == {Path(name).name for name in RUN_HERE} | {"own_game.md"}
 
 
 def test_the_guides_name_every_public_method() -> None:

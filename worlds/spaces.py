@@ -10,11 +10,12 @@ from engine.world import World
 
 
 def action_space(spec: ActionSpec) -> gymnasium.spaces.Dict:
-    """{"keys": MultiBinary [num_keys], "mouse": Box [num_axes], degrees per frame}."""
+    """{"keys": MultiBinary [num_keys], "mouse": Box [num_axes], degrees per frame}; without keys, an empty Box."""
     limits = np.array(spec.mouse_limits, dtype=np.float32)
+    keys = gymnasium.spaces.MultiBinary(len(spec.keys)) if spec.keys else gymnasium.spaces.Box(0, 1, (0,), np.int8)
     return gymnasium.spaces.Dict(
         {
-            "keys": gymnasium.spaces.MultiBinary(len(spec.keys)),
+            "keys": keys,
             "mouse": gymnasium.spaces.Box(-limits, limits, dtype=np.float32),
         }
     )

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import random
 import shutil
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import worlds
-from engine import config
 from engine import world as definitions
-from engine.data.footage_crew import Crew
+from engine.data import command
+from engine.data.footage_crew import Crew, Task
 from engine.data.footage_episode import SCRIPT, record, render_again
-from engine.errors import ConfigError, EngineError, RecordingError
+from engine.errors import ConfigError, RecordingError
 
 ABOUT = """Record episodes of a real game with scripted players, for training and for measuring.
 
   python -m engine.data.footage world=doom out=footage split=train episodes=64 frames=2000
-  python -m engine.data.footage again=scripts out=footage     renders episodes kept without frames"""
+  python -m engine.data.footage again=scripts out=footage     renders episodes kept without frames
+
+For any other Gymnasium environment: python -m engine.data.own_game"""
 
 GAPS = (16, 64, 256, 1024, 4096)  # of the revisit bench, frames
 
@@ -66,7 +65,7 @@ class Recording:
         fitting = [gap for gap in GAPS if 1.5 * gap + 300 < settings.frames] or [GAPS[0]]
         gap = settings.gap or rng.choice(fitting)
         game: dict[str, Any] = {"seed": self.seed, "flavour": settings.flavour}
-        with _Unfinished(self.out) as part:
+        with Unfinished(self.out) as part:
             record(part, settings.world, game, settings.frames, tour, gap, settings.with_frames)
 
     def is_done(self) -> bool:
@@ -85,14 +84,14 @@ class Rendering:
         return self.out.name
 
     def run(self) -> None:
-        with _Unfinished(self.out) as part:
+        with Unfinished(self.out) as part:
             render_again(self.source, part)
 
     def is_done(self) -> bool:
         return (self.out / "episode.json").exists()
 
 
-class _Unfinished:
+class Unfinished:
     """A folder beside the wanted one, which takes its name only when whole."""
 
     def __init__(self, out: Path) -> None:
@@ -128,10 +127,21 @@ def record_all(settings: FootageConfig) -> int:
     except OSError as error:
         raise RecordingError(f"cannot write footage to {out}: {error.strerror}") from error
     tasks: list[Recording] | list[Rendering] = _renderings(settings) if settings.again else _recordings(settings)
-    missing = [task for task in tasks if not task.is_done()]
-    crew = Crew(settings.workers or os.cpu_count() or 1, settings.timeout_s, [__name__, f"worlds.{settings.world}"])
     spare: Iterator[Recording] = iter(()) if settings.again else _spare(settings)
-    progress = Progress(len(missing), settings.frames)
+    preload = [__name__, f"worlds.{settings.world}"]
+    return make_all(tasks, spare, settings.workers, settings.timeout_s, preload, settings.frames)
+
+
+def make_all(
+    tasks: Sequence[Task], spare: Iterator[Task], workers: int, timeout_s: float, preload: list[str], num_frames: int
+) -> int:
+    """Run those of `tasks` that are not done, in processes, with a line of progress; returns how many they were.
+
+    The next of `spare` stands in for a task that crashes. workers: 0 for one per core. num_frames: of one episode.
+    """
+    missing = [task for task in tasks if not task.is_done()]
+    crew = Crew(workers or os.cpu_count() or 1, timeout_s, preload)
+    progress = command.Progress(len(missing), num_frames)
     for _ in crew.work(itertools.chain(missing, spare), len(missing)):
         progress.advance()
     progress.close()
@@ -165,40 +175,13 @@ def _renderings(settings: FootageConfig) -> list[Rendering]:
     return [Rendering(Path(settings.out) / path.name, path) for path in found]
 
 
-class Progress:
-    """A line on stderr: episodes done and frames a second."""
-
-    def __init__(self, num_episodes: int, num_frames: int) -> None:
-        self.num_episodes, self.num_frames = num_episodes, num_frames
-        self.done, self.began = 0, time.monotonic()
-        self._show()
-
-    def advance(self) -> None:
-        self.done += 1
-        self._show()
-
-    def close(self) -> None:
-        print(file=sys.stderr)
-
-    def _show(self) -> None:
-        seconds = max(time.monotonic() - self.began, 1e-6)
-        rate = self.done * self.num_frames / seconds
-        bar = "#" * (30 * self.done // max(1, self.num_episodes))
-        line = f"\r[{bar:<30}] {self.done}/{self.num_episodes} episodes  {rate:,.0f} frames/s  {seconds:.0f} s"
-        print(line, end="", file=sys.stderr, flush=True)
+def _run(settings: FootageConfig) -> str:
+    return f"{record_all(settings)} episodes made in {settings.out}"
 
 
 def main() -> int:
     """Read the command line, record, and say what was made."""
-    logging.basicConfig(format="%(message)s")
-    try:
-        settings = config.from_command_line(FootageConfig, about=ABOUT)
-        made = record_all(settings)
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{made} episodes made in {settings.out}")
-    return 0
+    return command.run(FootageConfig, ABOUT, _run)
 
 
 if __name__ == "__main__":

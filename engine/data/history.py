@@ -34,12 +34,12 @@ def from_start(world: World, start: Any) -> History:
         return History(frames, np.zeros((1, world.action_spec.size), dtype=np.float32), None)
     if isinstance(start, bool) or not isinstance(start, (int, np.integer)):
         raise FrameError(f"start is the index of a shipped start or an image (a numpy array), not {start!r}")
-    shipped = num_starts(world.name)
+    shipped = num_starts(world)
     if not shipped:
         raise EngineError(f"world {world.name!r} ships no starts: give reset() an image or a history")
     if not 0 <= start < shipped:
         raise EngineError(f"there is no start {start}: world {world.name!r} ships 0 to {shipped - 1}")
-    scene = load_start(world.name, int(start))
+    scene = load_start(world, int(start))
     return from_told(world, (scene.frames, scene.actions, scene.poses))
 
 

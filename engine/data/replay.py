@@ -66,7 +66,7 @@ def replay(
     recording of another world, or one that began in the middle of a session which it does not hold.
     """
     tape = recording if isinstance(recording, Recording) else open_recording(recording)
-    _check_world(tape, engine.world)
+    check_world(tape, engine.world)
     circumstances = tuple(_circumstances(tape.meta, engine))
     actions = [engine.world.action_spec.decode(row) for row in tape.actions[1:]]
     frame = _begin(tape, engine)
@@ -103,7 +103,8 @@ def _begin(tape: Recording, engine: Player) -> np.ndarray:
     return engine.reset(tape.meta.get("start"), seed=tape.meta.get("seed"))
 
 
-def _check_world(tape: Recording, world: World) -> None:
+def check_world(tape: Recording, world: World) -> None:
+    """Raise RecordingError unless the recording is of `world` as it is now: its name, actions and frame size."""
     meta, spec = tape.meta, world.action_spec
     if meta.get("world") != world.name:
         raise RecordingError(f"{tape.path} is a recording of world {meta.get('world')!r}, not of {world.name!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 
-from engine import config
 from engine import world as definitions
-from engine.errors import EngineError, WorldError
+from engine.data import command
+from engine.errors import WorldError
+from engine.world import World
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
 NUM_FRAMES = 12
@@ -42,20 +42,25 @@ class StartsConfig:
     out: str = ""  # where to write; assets/<world>/starts by default
 
 
-def starts_folder(world_name: str) -> Path:
-    return ASSETS / world_name / "starts"
+def starts_folder(world: World | str) -> Path:
+    """Where a world's start scenes are: beside its definition, or in assets; by its name, those in assets."""
+    if isinstance(world, str):
+        return ASSETS / world / "starts"
+    beside = Path(world.folder) / "starts"
+    return beside if world.folder and beside.is_dir() else ASSETS / world.name / "starts"
 
 
-def num_starts(world_name: str) -> int:
+def num_starts(world: World | str) -> int:
     """How many start scenes are shipped for a world; 0 if none."""
-    return len(_folders(world_name))
+    return len(_folders(world))
 
 
-def load_start(world_name: str, index: int) -> Start:
+def load_start(world: World | str, index: int) -> Start:
     """One shipped start scene. Raises WorldError if there is no such scene or its files are not whole."""
-    folders = _folders(world_name)
+    folders = _folders(world)
     if not 0 <= index < len(folders):
-        raise WorldError(f"world {world_name!r} has {len(folders)} starts, numbered from 0: there is no {index}")
+        name = world if isinstance(world, str) else world.name
+        raise WorldError(f"world {name!r} has {len(folders)} starts, numbered from 0: there is no {index}")
     folder = folders[index]
     try:
         notes = json.loads((folder / "start.json").read_text())
@@ -120,8 +125,22 @@ def make_starts(settings: StartsConfig) -> int:
     return len(scenes)
 
 
-def _folders(world_name: str) -> list[Path]:
-    return sorted(path.parent for path in starts_folder(world_name).glob("*/start.json"))
+def ship_world(world: World, folder: Path) -> None:
+    """Have a checkpoint in `folder` bring along a world that is defined elsewhere than in worlds/, with its starts."""
+    home = Path(world.folder).resolve()
+    if home.parent == definitions.WORLDS.resolve() or home == folder.resolve():
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(home / "world.yaml", folder / "world.yaml")
+        if (home / "starts").is_dir():
+            shutil.copytree(home / "starts", folder / "starts", dirs_exist_ok=True)
+    except OSError as error:
+        raise WorldError(f"cannot copy the world {world.name!r} to {folder}: {error.strerror or error}") from error
+
+
+def _folders(world: World | str) -> list[Path]:
+    return sorted(path.parent for path in starts_folder(world).glob("*/start.json"))
 
 
 def _rows(values: np.ndarray) -> str:
@@ -130,16 +149,13 @@ def _rows(values: np.ndarray) -> str:
     return "[\n " + ",\n ".join(json.dumps(row) for row in rows) + "\n]"
 
 
+def _run(settings: StartsConfig) -> str:
+    return f"{make_starts(settings)} starts made"
+
+
 def main() -> int:
     """Read the command line, make the scenes, and say how many."""
-    try:
-        settings = config.from_command_line(StartsConfig, about=ABOUT)
-        made = make_starts(settings)
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{made} starts made")
-    return 0
+    return command.run(StartsConfig, ABOUT, _run)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,15 @@ class FrameStore:
             raise RecordingError(f"there is no footage in {root}: record some with python -m engine.data.footage")
         share = -(-num_frames // len(paths))
         frames, palettes, owner = [], [], []
-        for path in paths:
-            episode = open_episode(path)
+        episodes = [open_episode(path) for path in paths]
+        indexed = all(episode.palette is not None for episode in episodes)
+        for episode in episodes:
             stride = max(1, len(episode) // share)
-            frames.append(torch.from_numpy(np.array(episode.stored[::stride][:share])))
-            if episode.palette is not None:
+            part = np.array(episode.stored[::stride][:share])
+            if episode.palette is not None and not indexed:  # among episodes in RGB
+                part = episode.palette[part]
+            frames.append(torch.from_numpy(part))
+            if episode.palette is not None and indexed:
                 palette = torch.zeros(256, 3, dtype=torch.uint8)
                 palette[: len(episode.palette)] = torch.from_numpy(episode.palette)
                 owner.append(torch.full((len(frames[-1]),), len(palettes)))
@@ -100,6 +104,8 @@ def encode_footage(
     codec: Codec, paths: list[Path], pose_unit: float, device: torch.device, length: int | None = None
 ) -> LatentStore:
     """Encode the episodes at `paths`, all cut to `length` frames (by default the shortest's)."""
+    if not paths:
+        raise RecordingError("there is no footage to encode: record some with python -m engine.data.footage")
     episodes = [open_episode(path) for path in paths]
     length = length or min(len(episode) for episode in episodes)
     kept = [episode for episode in episodes if len(episode) >= length]

@@ -13,6 +13,8 @@ import torch.distributed as dist
 
 from engine import checkpoint, config, world
 from engine.data.episode import find_episodes
+from engine.data.import_recordings import import_recordings
+from engine.data.starts import ship_world
 from engine.data.stores import encode_footage
 from engine.errors import ConfigError, EngineError
 from engine.model.network import WorldModel
@@ -44,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(settings: TrainSettings) -> dict[str, float]:
     """Run the stage that `settings` name; its last figures."""
     device = _start(settings)
+    _prepare(settings)
     model = _model(settings).to(device)
     if settings.stage == "latents":
         _encode(model, settings, device)
@@ -71,6 +74,18 @@ def _start(settings: TrainSettings) -> torch.device:
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return device
+
+
+def _prepare(settings: TrainSettings) -> None:
+    """Make episodes of the recordings among the footage, once, and have the checkpoint bring its world along."""
+    game = world.load(settings.world)
+    if rank() == 0:
+        ship_world(game, Path(settings.out))
+    if rank() == 0 and settings.stage in ("codec", "latents"):
+        for folder in {settings.footage, settings.validation} - {""}:
+            import_recordings(folder, game)
+    if dist.is_initialized():
+        dist.barrier()
 
 
 def _model(settings: TrainSettings) -> WorldModel:

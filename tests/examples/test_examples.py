@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import engine.env  # noqa: F401  # before the toy is all there is
-from engine import Action, Engine
+from engine import Action, Engine, EngineError, checkpoint
 from engine.data.recording import open_recording
-from tests.toy import play
+from tests.toy import play, record_play
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "examples"
 
@@ -57,6 +58,19 @@ def test_record_and_look(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "forward was held in" in capsys.readouterr().out
 
 
+def test_record_and_finetune(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record_play(tmp_path / "recordings" / "mine", 0, 40)
+    short = ["device=cpu", "generator.schedule.steps=2", "generator.schedule.batch=2", "generator.frames=4"]
+    module = example("finetune")
+    made = module.main("toy", str(tmp_path / "recordings"), str(tmp_path / "out"), *short)
+    before, after = (checkpoint.load(folder, "toy")[0].state_dict() for folder in (toy, made))
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert "generator" in changed and "codec" not in changed
+    assert "draws (64, 96, 3)" in capsys.readouterr().out
+    with pytest.raises(EngineError, match="stage latents"):
+        module.finetune(str(tmp_path / "nothing"), "toy", str(tmp_path / "none"), *short)
+
+
 def test_batch_rollouts(toy: Path) -> None:
     totals = example("rollouts").rollouts("toy", 3, 5)
     assert totals.shape == (3,) and (totals >= 0).all()
@@ -94,3 +108,21 @@ def test_side_by_side(toy_engine: Engine) -> None:
     np.testing.assert_array_equal(pairs[:, :, :96], play(0, 40)[0][12:17])
     assert np.isfinite(apart).all()
     assert module.wander(np.zeros((64, 96, 3), np.uint8)) == Action(("forward",), (0.0, 0.0))
+
+
+def test_a_policy_is_evaluated_in_both_worlds(toy_engine: Engine) -> None:
+    module = example("side_by_side")
+    generated = engine.env.GeneratedEnv(engine=toy_engine)
+    steps = [(module.wander, 6, engine.env.Explore(0.05)) for _ in range(2)]
+    found = [module.evaluate(generated, *step, start=play(0, 1)[0][0]) for step in steps]
+    assert found[0] == found[1] >= 0
+    always = module.evaluate(generated, module.wander, 6, Constant())
+    assert always == 6.0 and toy_engine.info["frame_index"] == 12
+
+
+class Constant:
+    def reset(self, pose: tuple) -> None:
+        self.begun = pose
+
+    def __call__(self, frame: np.ndarray, pose: tuple, info: dict) -> float:
+        return 1.0

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import world as worlds
 from engine.data.episode import write_episode
+from engine.data.recording import Recorder
 
 HERE = Path(__file__).parent
 TINY = [
@@ -42,3 +44,13 @@ def write_footage(root: Path, episodes: int, frames: int) -> Path:
         pixels, actions, poses = play(seed, frames)
         write_episode(root / f"{seed:03d}", pixels, actions, poses, {"world": "toy", "seed": seed})
     return root
+
+
+def record_play(path: Path, seed: int, frames: int, world: worlds.World | None = None) -> Path:
+    """A recording of an episode of the toy game, as the window makes them; `world`: as if it were of that one."""
+    world = world or worlds.load(HERE)
+    recorder = Recorder(path, world, seed=seed, start=0, checkpoint_hash="toy")
+    for frame, action, pose in zip(*play(seed, frames), strict=True):
+        recorder.add(frame, action[: world.action_spec.size], pose=pose)
+    recorder.close()
+    return path

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine import checkpoint
 from engine.train.__main__ import main
-from tests.toy import HERE, TINY, write_footage
+from tests.toy import HERE, TINY, record_play, write_footage
 
 
 def train(root: Path, stage: str, steps: int, out: str = "run", *more: str) -> int:
@@ -78,6 +79,24 @@ def test_one_command_trains_everything(tmp_path: Path) -> None:
     assert train(tmp_path, "all", 2, "run", *short, "generator.frames=4", "stream.frames=4", "codec.frames=20") == 0
     judged = dict.fromkeys(row["stage"] for row in rows(tmp_path) if "evaluation" in row)
     assert list(judged) == ["codec", "generator", "stream"]
+
+
+@pytest.mark.parametrize("exact", [0, 1])
+def test_own_play_is_trained_on(tmp_path: Path, exact: int) -> None:
+    for seed in range(2):
+        record_play(tmp_path / "footage" / f"recording-{seed}", seed, 50)
+    write_footage(tmp_path / "footage", episodes=exact, frames=40)
+    assert train(tmp_path, "codec", 2, "run", "codec.frames=20") == 0
+    assert train(tmp_path, "latents", 0) == 0
+    latents = load_file(tmp_path / "run" / "latents" / "train_0.safetensors")
+    assert latents["latents"].shape[:2] == ((5, 40) if exact else (2, 50))
+    assert train(tmp_path, "generator", 2) == 0
+
+
+def test_recordings_of_another_world_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record_play(tmp_path / "footage", 0, 20)
+    assert main(["world=doom", f"footage={tmp_path / 'footage'}", f"out={tmp_path}", "device=cpu"]) == 2
+    assert "is a recording of world 'toy', not of 'doom'" in capsys.readouterr().err
 
 
 def test_wrong_settings_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
