@@ -72,6 +72,7 @@ class SessionBatch:
         return {
             "pose": poses.to_game(pose, unit, self.heights[row]),
             "frame_index": self.counts[row] - 1,
+            "memory_on": bank.recall.on,
             "memory_entries": bank.num_entries,
             "memory_bytes": bank.num_bytes,
         }

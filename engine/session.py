@@ -212,7 +212,7 @@ class Session:
         kept = [entry if recall.allows(entry) else -1 for entry in rollout.slots[0]]
         if kept != rollout.slots[0]:
             rollout.slots[0] = kept
-            rollout.cache.clear_memory()
+            rollout.clear_memory()
             rollout.show_again()
 
     def _observe(self, latent: Tensor, action: Tensor, game_pose: np.ndarray | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import checkpoint
+from engine import checkpoint, core
 from engine import world as worlds
 from engine.core import Engine
 from engine.data import starts
@@ -55,6 +55,14 @@ def toy(toy_files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     torch.set_num_threads(1)  # products this small only wait for one another
     yield toy_files / "checkpoints" / "toy"
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def exact_engine(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The toy in float32 on any machine: a random network in bfloat16 makes much of rounding."""
+    monkeypatch.setattr(core, "number_type", lambda device: torch.float32)
+    with Engine.load("toy", device="cpu") as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ def predict_chunk(
         ages = torch.arange(1 - settings.block_frames, 1, device=noisy.device).expand(batch, -1)
         ask_time = torch.cat([ask_time, ages], dim=1)
         known = torch.cat([known, torch.zeros_like(ages, dtype=torch.bool)], dim=1)
-        seen = torch.cat([seen, torch.zeros_like(seen[:, : settings.block_frames])], dim=1)
+        seen = torch.cat([seen, seen.new_zeros(batch, settings.block_frames, *seen.shape[2:])], dim=1)
     recent = model.generator.recent(clean, model.place(time[:, :-1], chunk.poses[:, :-1]), dated=True)
     holder = ParallelContext(model, memory, recent, masks)
     place = model.place(ask_time, where)

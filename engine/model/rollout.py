@@ -128,6 +128,10 @@ class Rollout:
         """Change what the memory slots hold ("blocks" or "none") from the next frame on; the banks go on filling."""
         self.memory = memory
         self.slots = [[-1] * self.model.settings.memory_entries for _ in range(self.batch)]
+        self.clear_memory()
+
+    def clear_memory(self) -> None:
+        """Empty what the memory slots show; `show_again` shows what they hold."""
         self.cache.clear_memory()
         self.shown.there[:, : self.model.settings.memory_entries] = False
 
