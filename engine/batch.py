@@ -32,7 +32,6 @@ class SessionBatch:
         levels = schedule(engine.denoise_steps)
         self.rollout = Rollout(engine.model, size, levels, [0] * size)
         self.begun: dict[int, Session] = {}  # by row: sessions that the next step takes in
-        self.heights = [0.0] * size  # z of each pose
         self.counts = [0] * size  # frames of each session; 0 before its first reset
         self.steps: list[Step] = []  # of each row, after `step`
 
@@ -42,7 +41,7 @@ class SessionBatch:
         frame = single.reset(start, history, seed)
         assert single.session is not None
         self.begun[row] = single.session
-        self.counts[row], self.heights[row] = single.session.num_frames, single.session.height
+        self.counts[row] = single.session.num_frames
         return frame
 
     @torch.inference_mode()
@@ -70,7 +69,7 @@ class SessionBatch:
         bank = self.rollout.banks[row] if session is None else session.rollout.banks[0]
         pose = self.rollout.pose[row] if session is None else session.rollout.pose[0]
         return {
-            "pose": poses.to_game(pose, unit, self.heights[row]),
+            "pose": poses.to_game(pose, unit),
             "frame_index": self.counts[row] - 1,
             "memory_on": bank.recall.on,
             "memory_entries": bank.num_entries,

@@ -48,7 +48,6 @@ class Session:
     ) -> None:
         self.model, self.pose_unit, self.seed = model, pose_unit, seed
         self.rollout = Rollout(model, 1, levels, [seed])
-        self.height = 0.0  # z of the last pose told; the network knows the ground plane alone
         self.begun = 0  # frames of history
         self.window = model.settings.recent_frames
         self.trail: deque[Moment] = deque(maxlen=rewind_frames + self.window)
@@ -71,7 +70,7 @@ class Session:
     @property
     def pose(self) -> tuple[float, float, float, float]:
         """(x, y, z, angle) as the network believes it, in the game's units and degrees."""
-        return poses.to_game(self.rollout.pose[0], self.pose_unit, self.height)
+        return poses.to_game(self.rollout.pose[0], self.pose_unit)
 
     @property
     def recall(self) -> Recall:
@@ -106,7 +105,7 @@ class Session:
     @property
     def places(self) -> np.ndarray:
         """Where each entry was seen from, float32 [entries, 3]: x, y, angle in degrees."""
-        held = self.rollout.banks[0].poses[: self.num_entries].cpu().numpy()
+        held = self.rollout.banks[0].poses[: self.num_entries, :3].cpu().numpy()
         return held * np.array([self.pose_unit, -self.pose_unit, -180 / np.pi], dtype=np.float32)
 
     @property
@@ -129,12 +128,11 @@ class Session:
         told = torch.from_numpy(np.asarray(actions, dtype=np.float32)).to(self.model.device)
         parts = [frames[i : i + ENCODED_AT_ONCE] for i in range(0, len(frames), ENCODED_AT_ONCE)]
         latents = torch.cat([self.encode(part) for part in parts])
-        track = torch.zeros(1, 3) if game_poses is None else self._from_game(game_poses)
+        track = torch.zeros(1, poses.SIZE) if game_poses is None else self._from_game(game_poses)
         self.begun = len(frames)
         self.rollout.start(latents[:1, None], told[:1, None], track[:1, None].to(self.model.device))
         for index, frame in enumerate(frames):
             game_pose = None if game_poses is None else game_poses[index]
-            self._note_height(game_pose)
             if index:
                 self._observe(latents[index], told[index], game_pose)
             self._note_moment(latents[index], told[index], frame if index + 1 == len(frames) else None)
@@ -157,7 +155,6 @@ class Session:
         """Take a real frame as what followed the action; without a pose, the network reads it off the frame."""
         self._empty_slots()
         latent, told = self.encode(frame[None])[0], torch.from_numpy(action).to(self.model.device)
-        self._note_height(game_pose)
         self._observe(latent, told, game_pose)
         self._note_moment(latent, told, frame)
         self.done.append(np.array(action, dtype=np.float32))
@@ -225,14 +222,10 @@ class Session:
     def _from_game(self, game_poses: np.ndarray) -> Tensor:
         return poses.from_game(torch.from_numpy(np.asarray(game_poses, dtype=np.float32)), self.pose_unit)
 
-    def _note_height(self, game_pose: np.ndarray | None) -> None:
-        if game_pose is not None:
-            self.height = float(np.nan_to_num(game_pose[2]))
-
     def _note_moment(self, latent: Tensor, action: Tensor, frame: np.ndarray | None) -> None:
         """Keep what the last commit added. A frame that was told is kept itself; others can be drawn again."""
         picture = None if frame is None else zlib.compress(np.ascontiguousarray(frame).tobytes(), 1)
-        self.trail.append(capture(self.rollout, latent[None], action[None], self.height, picture))
+        self.trail.append(capture(self.rollout, latent[None], action[None], picture))
 
     def _note_entry(self, frame: np.ndarray) -> None:
         """Keep a thumbnail of the frame if it finished a block."""
@@ -240,8 +233,6 @@ class Session:
             self.thumbnails.append(thumbnails.shrink(frame))
 
     def _resume(self, bank: MemoryBank) -> np.ndarray:
-        last = self.trail[-1]
         resume(self.rollout, tuple(self.trail)[-self.window :], bank)
-        self.height = last.height
         del self.thumbnails[self.num_entries :], self.done[self.num_frames - self.begun :]
         return self.frame()

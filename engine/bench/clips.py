@@ -59,7 +59,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Track:
-    """Clips of one length as the network takes them: latents [B, T, ...], actions [B, T, size], poses [B, T, 3]."""
+    """Clips of one length as the network takes them: latents [B, T, ...], actions [B, T, size], poses [B, T, SIZE]."""
 
     latents: Tensor
     actions: Tensor

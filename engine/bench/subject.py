@@ -68,7 +68,7 @@ class Subject:
 def unroll(rollout: Rollout, latents: Tensor, actions: Tensor, poses: Tensor, own_from: Sequence[int]) -> Tensor:
     """The latents [B, T, ...] of a session that sees true frames, then goes on alone under the true actions.
 
-    latents [B, T, ...], actions [B, T, size], poses [B, T, 3] as they truly were; own_from: for each row its
+    latents [B, T, ...], actions [B, T, size], poses [B, T, SIZE] as they truly were; own_from: for each row its
     first own frame, at least 1.
     """
     begin = min(own_from)

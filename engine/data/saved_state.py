@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import SaveError
+from engine.model import pose as poses
 from engine.model.memory_bank import BUFFERS, MemoryBank
 from engine.model.moments import Moment
 from engine.model.settings import ModelSettings
@@ -28,7 +29,6 @@ def pack(moments: Sequence[Moment], bank: MemoryBank, frame: np.ndarray) -> Name
     packed |= {
         "moments.numbers": torch.tensor(numbers, dtype=torch.int64),
         "moments.random": torch.stack([moment.random for moment in moments]),
-        "moments.height": torch.tensor([moment.height for moment in moments], dtype=torch.float64),
         **{f"bank.{name}": getattr(bank, name)[:count] for name in BUFFERS},
         "frame": torch.from_numpy(frame),
     }
@@ -56,7 +56,6 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
                 slots=tuple(slots),
                 num_entries=num_entries,
                 random=_random(tensors["moments.random"][row], num_frames, device),
-                height=float(tensors["moments.height"][row]),
                 picture=zlib.compress(frame.tobytes(), 1) if row + 1 == len(numbers) else None,
                 **one,
             )
@@ -82,15 +81,14 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
     expected: dict[str, tuple[tuple[int, ...], tuple[torch.dtype, ...]]] = {
         "moments.latent": ((count, *settings.latent_shape), FLOATS),
         "moments.action": ((count, settings.action_size), (torch.float32,)),
-        "moments.motion": ((count, 3), (torch.float32,)),
-        "moments.pose": ((count, 3), (torch.float32,)),
+        "moments.motion": ((count, poses.SIZE), (torch.float32,)),
+        "moments.pose": ((count, poses.SIZE), (torch.float32,)),
         "moments.anchor": ((count, 2), (torch.float32,)),
         "moments.numbers": ((count, 2 + settings.memory_entries), (torch.int64,)),
         "moments.random": ((count, *random), (torch.uint8,)),
-        "moments.height": ((count,), (torch.float64,)),
         "bank.tokens": ((held, settings.frame_tokens, settings.memory_dim), (torch.int8,)),
         "bank.scales": ((held, settings.frame_tokens, 1), (torch.float16,)),
-        "bank.poses": ((held, 3), (torch.float32,)),
+        "bank.poses": ((held, poses.SIZE), (torch.float32,)),
         "bank.latents": ((held, *settings.latent_shape), (torch.int8,)),
         "bank.latent_scales": ((held, *settings.latent_shape[:2], 1), (torch.float16,)),
         "bank.nearness": ((held, *settings.latent_shape[:2]), (torch.float16,)),

@@ -62,7 +62,7 @@ class FrameStore:
 class LatentStore:
     """Encoded episodes of one length, whole on one device; latents are bfloat16 on a GPU.
 
-    latents: [E, T, rows, columns, channels]; actions: [E, T, size]; poses: [E, T, 3] (see pose.py);
+    latents: [E, T, rows, columns, channels]; actions: [E, T, size]; poses: [E, T, SIZE] (see pose.py);
     nearness: float16 [E, T, rows, columns], 1 / distance in pose units; zeros where the game does not tell.
     """
 

@@ -99,6 +99,13 @@ class Codec(nn.Module):
         cells = cells * torch.rsqrt(cells.square().mean(dim=1, keepdim=True) + 1e-6)
         return self.decoder(cells).unflatten(0, lead)
 
+    def bound(self, latents: Tensor) -> Tensor:
+        """Latents whose cells lie beyond the sphere, brought back onto it: they look the same, but cannot grow."""
+        scale, shift = self.scale.float(), self.shift.float()
+        cells = latents.float() * scale + shift
+        size = cells.square().mean(dim=-1, keepdim=True).sqrt().clamp(min=1)
+        return ((cells / size - shift) / scale).to(latents.dtype)
+
     @torch.no_grad()
     def set_statistics(self, cells: Tensor) -> None:
         """Take shift and scale from sample cells [N, channels, rows, columns]: latents get unit variance."""

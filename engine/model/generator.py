@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from engine.model import pose as poses
 from engine.model.layers import (
     Context,
     ContextReader,
@@ -29,14 +30,13 @@ class FrameEncoder(nn.Module):
         super().__init__()
         self.patches = Patches(settings)
         self.action = Waves(settings.action_size, settings.dim)
-        self.motion = Waves(3, settings.dim)
+        self.motion = Waves(3, settings.dim)  # on the ground
         self.layers = nn.ModuleList(Layer(settings) for _ in range(settings.encoder_layers))
         self.settings = settings
-        self.to_nearness = nn.Sequential(
-            nn.Linear(settings.dim, settings.dim), nn.SiLU(), nn.Linear(settings.dim, settings.patch**2)
-        )
-        nn.init.zeros_(self.to_nearness[2].weight)
-        nn.init.zeros_(self.to_nearness[2].bias)
+        last = nn.Linear(settings.dim, settings.patch**2)
+        self.to_nearness = nn.Sequential(nn.Linear(settings.dim, settings.dim), nn.SiLU(), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def nearness(self, tokens: Tensor) -> Tensor:
         """Context tokens [B, F, tokens, dim] -> 1 / distance [B, F, rows, columns] of each cell, float32."""
@@ -64,14 +64,14 @@ class Momentum(nn.Module):
     def __init__(self, settings: ModelSettings, hidden: int = 64) -> None:
         super().__init__()
         size = 2 + settings.action_size
-        self.straight = nn.Linear(size, 2)
-        self.bent = nn.Sequential(nn.Linear(size, hidden), nn.SiLU(), nn.Linear(hidden, 2))
-        for module in (self.straight, self.bent[2]):
+        self.straight, last = nn.Linear(size, 2), nn.Linear(hidden, 2)
+        self.bent = nn.Sequential(nn.Linear(size, hidden), nn.SiLU(), last)
+        for module in (self.straight, last):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
 
     def forward(self, motion: Tensor, action: Tensor, yaw: Tensor) -> Tensor:
-        """motion: [.., 3], the last one as it looked back; action: [.., size], both scaled; yaw: [..], degrees.
+        """motion: [.., SIZE], the last one as it looked back; action: [.., size], both scaled; yaw: [..], degrees.
 
         Returns [.., 2], scaled: forward and right, in the axes of the heading that the action turns to.
         """
@@ -102,7 +102,7 @@ class Generator(nn.Module):
         self.reproject = Reprojector(settings)
         self.refer = nn.Linear(settings.patch_dim + settings.patch**2, dim, bias=False)
         self.to_patches = nn.Linear(dim, 2 * settings.patch_dim)
-        self.to_motion = nn.Linear(settings.registers * dim, 3)
+        self.to_motion = nn.Linear(settings.registers * dim, poses.SIZE)
         for module in (self.to_modulation, self.to_patches, self.to_motion):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
@@ -117,7 +117,7 @@ class Generator(nn.Module):
         noisy: [B, F, rows, columns, channels]. level: [B, F], 1 = pure noise. action: [B, F, size],
         scaled. known: bool [B, F], whether the action is told. place: of all tokens. reference: [B, F, rows, columns,
         channels + 1], what earlier frames show of these (see reprojection.py).
-        Returns latents like `noisy` and motion [B, F, 3], scaled (see pose.motion_between).
+        Returns latents like `noisy` and motion [B, F, SIZE], scaled (see pose.motion_between).
         """
         told = torch.where(known.unsqueeze(-1), self.action(action), self.no_action.to(noisy.dtype))
         condition = self.level(level.unsqueeze(-1)) + told

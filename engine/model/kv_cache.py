@@ -37,7 +37,7 @@ class KVCache:
         return self.keys[layer], self.values[layer], None
 
     def write_recent(self, ring: int, tokens: Tensor, time: Tensor, pose: Tensor) -> None:
-        """Commit frames from ring slot `ring` on: context tokens [B, F, tokens, dim] at time [B, F], pose [B, F, 3]."""
+        """Commit frames from ring slot `ring` on: context tokens [B, F, tokens, dim] at time [B, F] and pose."""
         kv = self.model.generator.recent(tokens, self.model.place(time, pose), dated=True)
         self.write_frames(ring, kv)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from engine.model import pose as poses
 from engine.model.memory import quantise, restore
 from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
@@ -25,7 +26,7 @@ PROBE_RAYS = 8
 
 
 def probe_points(pose: Tensor, fov: float) -> Tensor:
-    """Points on the ground [.., rays * depths, 2] that a camera at `pose` [.., 3] looks at."""
+    """Points on the ground [.., rays * depths, 2] that a camera at `pose` [.., SIZE] looks at."""
     half = math.radians(fov) / 2
     angles = torch.linspace(-half, half, PROBE_RAYS, device=pose.device) * 0.95
     depths = torch.tensor(PROBE_DEPTHS, device=pose.device)
@@ -38,7 +39,7 @@ def probe_points(pose: Tensor, fov: float) -> Tensor:
 def coverage(entries: Tensor, viewer: Tensor, points: Tensor, fov: float) -> Tensor:
     """How well each entry's camera saw each point, 0..1: [.., N, P].
 
-    entries: poses [.., N, 3]. viewer: [.., P, 2], where the points are looked at from now; points: [.., P, 2].
+    entries: poses [.., N, SIZE]. viewer: [.., P, 2], where the points are looked at from now; points: [.., P, 2].
     An entry sees a point well when it is inside its view, at a similar distance and from a similar side.
     """
     half = math.radians(fov) / 2
@@ -58,7 +59,7 @@ def choose(
 ) -> tuple[Tensor, Tensor]:
     """Pick `count` entries whose views together cover best what the cameras `now` look at.
 
-    poses: [B, N, 3]; valid: bool [B, N]; now: [B, K, 3]; newest: [B, N] in 0..1, age as a mild
+    poses: [B, N, SIZE]; valid: bool [B, N]; now: [B, K, SIZE]; newest: [B, N] in 0..1, age as a mild
     preference for the new. Greedy: each pick adds what the picks before it do not cover. Returns
     indices [B, count] and whether each is filled, bool [B, count].
     """
@@ -93,7 +94,7 @@ class MemoryBank:
         self.num_entries = 0
         self.tokens = torch.zeros(0, settings.frame_tokens, settings.memory_dim, dtype=torch.int8, device=device)
         self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
-        self.poses = torch.zeros(0, 3, device=device)
+        self.poses = torch.zeros(0, poses.SIZE, device=device)
         rows, columns, channels = settings.latent_shape
         self.latents = torch.zeros(0, rows, columns, channels, dtype=torch.int8, device=device)
         self.latent_scales = torch.zeros(0, rows, columns, 1, dtype=torch.float16, device=device)
@@ -110,7 +111,7 @@ class MemoryBank:
     def append(self, entry: Tensor, pose: Tensor, latent: Tensor, nearness: Tensor) -> None:
         """Keep one entry [tokens, memory_dim] of a block, with its last frame.
 
-        That frame: its latent [rows, columns, channels], 1 / distance [rows, columns], and pose [3].
+        That frame: its latent [rows, columns, channels], 1 / distance [rows, columns], and pose [SIZE].
         """
         if self.num_entries == len(self.tokens) or self.num_entries < self.frozen:
             self._grow()
@@ -146,7 +147,7 @@ class MemoryBank:
         return restore(self.latents[index], self.latent_scales[index], dtype)
 
     def select(self, now: Tensor, count: int) -> Tensor:
-        """Indices of at most `count` entries for a camera at `now` [K, 3]: entry 0 (the sink), those pinned, the best.
+        """Indices of at most `count` entries for cameras `now` [K, SIZE]: entry 0 (the sink), those pinned, the best.
 
         None is among them that the player forgot.
         """
@@ -177,7 +178,7 @@ class MemoryBank:
 
     def _cell(self, pose: Tensor | Sequence[float]) -> tuple[int, int, int]:
         """Where a camera stands and which way it looks, coarsely."""
-        x, y, heading = (float(value) for value in pose)
+        x, y, heading = (float(value) for value in pose[:3])
         return math.floor(x / CELL), math.floor(y / CELL), math.floor(heading / (2 * math.pi) * SECTORS) % SECTORS
 
     def _grow(self) -> None:

@@ -24,18 +24,17 @@ class Moment:
     num_frames: int  # committed so far, this one included
     latent: Tensor  # [1, rows, columns, channels]
     action: Tensor  # [1, size], as the world encodes it
-    motion: Tensor  # [1, 3], scaled (see pose.py)
-    pose: Tensor  # [1, 3]
+    motion: Tensor  # [1, SIZE], scaled (see pose.py)
+    pose: Tensor  # [1, SIZE]
     anchor: Tensor  # [1, 2]
     slots: tuple[int, ...]  # which entry each memory slot holds, -1 for none
     num_entries: int  # in the bank
     random: Tensor  # uint8, the generator's state
-    height: float = 0.0  # z of the pose, in the game's units
     picture: bytes | None = None  # the frame as it was told, zlib; None where the latent's decoding is the frame
     recall: Recall = Recall()  # what of memory the next frame may use
 
 
-def capture(rollout: Rollout, latent: Tensor, action: Tensor, height: float, picture: bytes | None) -> Moment:
+def capture(rollout: Rollout, latent: Tensor, action: Tensor, picture: bytes | None) -> Moment:
     """The moment of a rollout of one session that has just committed `latent` after `action`."""
     return Moment(
         num_frames=rollout.num_frames,
@@ -47,7 +46,6 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, height: float, pic
         slots=tuple(rollout.slots[0]),
         num_entries=rollout.banks[0].num_entries,
         random=rollout.randoms[0].get_state(),
-        height=height,
         picture=picture,
         recall=rollout.banks[0].recall,
     )

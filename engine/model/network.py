@@ -46,27 +46,27 @@ class WorldModel(nn.Module):
         return action[..., -axes].float() if axes else torch.zeros(action.shape[:-1], device=action.device)
 
     def ask(self, pose: Tensor, motion: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """From where the coming frame will be seen, as far as pose [.., 3], last motion [.., 3] and action tell.
+        """From where the coming frame will be seen, as far as pose [.., SIZE], last motion [.., SIZE] and action tell.
 
-        motion: scaled, as it looked back; action: [.., size] as the world encodes it. Returns the pose [.., 3] and
+        motion: scaled, as it looked back; action: [.., size] as the world encodes it. Returns the pose and
         how far that is from where the camera was, [.., 2], scaled.
         """
         yaw = self.yaw(action)
         carried = self.generator.momentum(motion, self.scale_action(action), yaw)
-        moved = torch.cat([carried.detach(), torch.zeros_like(carried[..., :1])], dim=-1)
+        moved = torch.cat([carried.detach(), torch.zeros_like(carried)], dim=-1)
         return poses.advance(poses.turn(pose, yaw), moved), carried
 
     def place(self, time: Tensor, pose: Tensor) -> Place:
-        """Places of all tokens of frames [B, F] at poses [B, F, 3], in the network's type."""
+        """Places of all tokens of frames [B, F] at poses [B, F, SIZE], in the network's type."""
         return place_tokens(self.settings, time, pose, self.dtype)
 
     def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""
         still = self.place(torch.zeros(1, 1, device=self.device), torch.zeros(1, 1, 3, device=self.device))
-        return self.encoder(latents, self.scale_action(action), motion, still)
+        return self.encoder(latents, self.scale_action(action), motion[..., :3], still)
 
     def compress_blocks(self, tokens: Tensor, poses: Tensor) -> Tensor:
-        """Context tokens [N, block_frames, tokens, dim] at poses [N, block_frames, 3] -> entries.
+        """Context tokens [N, block_frames, tokens, dim] at poses [N, block_frames, SIZE] -> entries.
 
         Entries are [N, tokens, memory_dim]. Positions are taken relative to each block's last frame, headings
         stay absolute.

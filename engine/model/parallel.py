@@ -24,10 +24,10 @@ from engine.model.settings import ModelSettings
 class Chunk:
     """Frames with their true history, ready for one parallel pass. W = recent_frames, C = frames to predict.
 
-    latents: [B, W + C, rows, columns, channels]; actions: [B, W + C, size]; poses: [B, W + C, 3].
+    latents: [B, W + C, rows, columns, channels]; actions: [B, W + C, size]; poses: [B, W + C, SIZE].
     block_latents: [B, M, block_frames, rows, columns, channels], with their actions, poses, frame numbers in the
     episode and, as [B, M], whether the slot is filled. Positions are relative to one anchor for each chunk.
-    before: poses [B, 3] of the frame before the first, and [B, M, 3] of the frame before each block.
+    before: poses [B, SIZE] of the frame before the first, and [B, M, SIZE] of the frame before each block.
     """
 
     latents: Tensor
@@ -46,7 +46,7 @@ class Chunk:
 class Predicted(NamedTuple):
     """What the network says of a chunk. C frames, then R rebuilt ones.
 
-    latents: [B, C + R, ...]; motion: [B, C + R, 3], scaled, from `asked`. asked: poses [B, C, 3], and carried:
+    latents: [B, C + R, ...]; motion: [B, C + R, SIZE], scaled, from `asked`. asked: poses [B, C, SIZE], and carried:
     [B, C, 2], from where the frames were thought to be seen (see WorldModel.ask). reference: [B, C, rows, columns,
     channels + 1]. nearness: [B, W + C - 1, rows, columns] of the clean frames.
     """
@@ -121,21 +121,21 @@ def read_memory(
 
 
 def motions(start: Tensor, frames: Tensor) -> Tensor:
-    """Motion of each of frames [.., F, 3] as it looked back: from the frame before, seen from its own heading."""
+    """Motion of each of frames [.., F, SIZE] as it looked back: from the frame before, seen from its own heading."""
     previous = torch.cat([start.unsqueeze(-2), frames[..., :-1, :]], dim=-2)
     return looking_back(previous, frames)
 
 
 def looking_back(previous: Tensor, current: Tensor) -> Tensor:
-    """Motion from pose `previous` to `current` [.., 3] in the axes of `current`'s heading, scaled."""
-    seen = torch.cat([previous[..., :2], current[..., 2:]], dim=-1)
+    """Motion from pose `previous` to `current` [.., SIZE] in the axes of `current`'s heading, scaled."""
+    seen = torch.cat([previous[..., :2], current[..., 2:3], previous[..., 3:]], dim=-1)
     motion = poses.motion_between(seen, current)
-    angle = poses.wrap(current[..., 2:] - previous[..., 2:]) * poses.MOTION_SCALE[2]
-    return torch.cat([motion[..., :2], angle], dim=-1)
+    angle = poses.wrap(current[..., 2:3] - previous[..., 2:3]) * poses.MOTION_SCALE[2]
+    return torch.cat([motion[..., :2], angle, motion[..., 3:]], dim=-1)
 
 
 def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Tensor]:
-    """(context tokens of the blocks, entries [B, M, tokens, memory_dim], poses [B, M, 3])."""
+    """(context tokens of the blocks, entries [B, M, tokens, memory_dim], poses [B, M, SIZE])."""
     batch, slots = chunk.filled.shape
     flat = [x.flatten(0, 1) for x in (chunk.block_latents, chunk.block_actions, chunk.block_poses, chunk.block_before)]
     latents, actions, block_poses, before = flat

@@ -1,4 +1,4 @@
-"""Camera poses as the network sees them: [x, y, heading], heading in radians, clockwise as seen from above."""
+"""Camera poses as the network sees them: [x, y, heading, height], heading in radians, clockwise as seen from above."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import math
 import torch
 from torch import Tensor
 
-MOTION_SCALE = (8.0, 8.0, 2.0)  # brings one frame's motion (pose units, pose units, radians) to magnitude about 1
+SIZE = 4  # numbers of a pose, and of a motion
+MOTION_SCALE = (8.0, 8.0, 2.0, 8.0)  # brings one frame's motion (pose units, but for the turn's radians) to about 1
 
 
 def from_game(poses: Tensor, pose_unit: float) -> Tensor:
-    """Game poses [.., 4] (x, y, z, angle in degrees, anticlockwise) -> [.., 3]; NaN becomes 0."""
-    x, y, angle = poses[..., 0], poses[..., 1], poses[..., 3]
-    return torch.nan_to_num(torch.stack([x / pose_unit, -y / pose_unit, -torch.deg2rad(angle)], dim=-1))
+    """Game poses [.., 4] (x, y, z, angle in degrees, anticlockwise) -> [.., SIZE]; NaN becomes 0."""
+    x, y, z, angle = poses.unbind(-1)
+    return torch.nan_to_num(torch.stack([x / pose_unit, -y / pose_unit, -torch.deg2rad(angle), z / pose_unit], dim=-1))
 
 
-def to_game(pose: Tensor, pose_unit: float, z: float = 0.0) -> tuple[float, float, float, float]:
-    """One pose [3] -> (x, y, z, angle in degrees within 0..360)."""
-    x, y, heading = (float(value) for value in pose)
-    return x * pose_unit, -y * pose_unit, z, -math.degrees(heading) % 360.0
+def to_game(pose: Tensor, pose_unit: float) -> tuple[float, float, float, float]:
+    """One pose [SIZE] -> (x, y, z, angle in degrees within 0..360)."""
+    x, y, heading, height = (float(value) for value in pose)
+    return x * pose_unit, -y * pose_unit, height * pose_unit, -math.degrees(heading) % 360.0
 
 
 def wrap(angle: Tensor) -> Tensor:
@@ -28,28 +29,28 @@ def wrap(angle: Tensor) -> Tensor:
 
 
 def turn(pose: Tensor, yaw: Tensor) -> Tensor:
-    """`pose` [.., 3] with its heading turned by yaw [..] degrees, right positive."""
-    return torch.cat([pose[..., :2], (pose[..., 2] + torch.deg2rad(yaw)).unsqueeze(-1)], dim=-1)
+    """`pose` [.., SIZE] with its heading turned by yaw [..] degrees, right positive."""
+    return torch.cat([pose[..., :2], (pose[..., 2] + torch.deg2rad(yaw)).unsqueeze(-1), pose[..., 3:]], dim=-1)
 
 
 def motion_between(start: Tensor, end: Tensor) -> Tensor:
-    """Motion from pose `start` to pose `end` [.., 3]: (forward, right, turn) seen from `start`, scaled to about 1."""
+    """Motion [.., SIZE] from pose `start` to `end`: (forward, right, turn, up) seen from `start`, scaled to about 1."""
     delta, heading = end[..., :2] - start[..., :2], start[..., 2]
     forward = delta[..., 0] * heading.cos() + delta[..., 1] * heading.sin()
     right = delta[..., 1] * heading.cos() - delta[..., 0] * heading.sin()
-    motion = torch.stack([forward, right, wrap(end[..., 2] - heading)], dim=-1)
+    motion = torch.stack([forward, right, wrap(end[..., 2] - heading), end[..., 3] - start[..., 3]], dim=-1)
     return motion * motion.new_tensor(MOTION_SCALE)
 
 
 def advance(start: Tensor, motion: Tensor) -> Tensor:
     """The pose that `motion` (scaled, as `motion_between` gives it) leads to from `start`."""
-    forward, right, angle = (motion / motion.new_tensor(MOTION_SCALE)).unbind(-1)
+    forward, right, angle, up = (motion / motion.new_tensor(MOTION_SCALE)).unbind(-1)
     cos, sin = start[..., 2].cos(), start[..., 2].sin()
     x = start[..., 0] + forward * cos - right * sin
     y = start[..., 1] + forward * sin + right * cos
-    return torch.stack([x, y, start[..., 2] + angle], dim=-1)
+    return torch.stack([x, y, start[..., 2] + angle, start[..., 3] + up], dim=-1)
 
 
 def relative_to(pose: Tensor, anchor: Tensor) -> Tensor:
-    """Poses [B, N, 3] with positions measured from anchor [B, 2]; headings stay absolute."""
+    """Poses [B, N, SIZE] with positions measured from anchor [B, 2]; headings and heights stay absolute."""
     return torch.cat([pose[..., :2] - anchor.unsqueeze(1), pose[..., 2:]], dim=-1)

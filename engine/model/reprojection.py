@@ -29,7 +29,7 @@ GEOMETRY = 14  # numbers that describe how a cell was found
 class Shown(NamedTuple):
     """Frames that may be carried over, memory slots first; N is at least memory_entries + 1.
 
-    features: [B, N, rows * columns, reference_dim]; nearness: [B, N, rows, columns]; poses: [B, N, 3];
+    features: [B, N, rows * columns, reference_dim]; nearness: [B, N, rows, columns]; poses: [B, N, SIZE];
     there: bool [B, N].
     """
 
@@ -60,7 +60,7 @@ class Reprojector(nn.Module):
         return found.reshape(*lead, *found.shape[1:])
 
     def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
-        """last: [B, F], which of `shown` came just before each frame to draw; asked: [B, F, 3], where it is seen from.
+        """last: [B, F], which of `shown` came just before each frame to draw; asked: poses [B, F, SIZE] to draw from.
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
@@ -97,9 +97,9 @@ class Reprojector(nn.Module):
 def find_cells(
     settings: ModelSettings, nearness: Tensor, there: Tensor, filled: Tensor, pose: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Where in each of K views each cell of the frame seen from `pose` [B, 3] lies.
+    """Where in each of K views each cell of the frame seen from `pose` [B, SIZE] lies.
 
-    nearness: of the views' cells [B, K, rows, columns]; there: their poses [B, K, 3]; filled: bool [B, K].
+    nearness: of the views' cells [B, K, rows, columns]; there: their poses [B, K, SIZE]; filled: bool [B, K].
     Returns indices of cells [B, K, rows * columns], GEOMETRY numbers of each that say where within the cell and
     how differently it was seen, and whether it was seen, bool. All in float32.
     """
@@ -107,19 +107,21 @@ def find_cells(
     half = math.tan(math.radians(settings.fov) / 2)
     device = pose.device
     column = ((torch.arange(columns, device=device) + 0.5) / columns * 2 - 1) * half
-    row = torch.arange(rows, device=device) + 0.5 - rows / 2
-    ray, height = column.expand(rows, -1).flatten(), row[:, None].expand(-1, columns).flatten()
+    focal = columns / 2 / half  # in cells; pixels are squares
+    row = (torch.arange(rows, device=device) + 0.5 - rows / 2) / focal
+    ray, down = column.expand(rows, -1).flatten(), row[:, None].expand(-1, columns).flatten()
     now = pose.float().unsqueeze(1)
     there, theirs = there.float(), nearness.float().flatten(2)
     # Forward: where the views' own cells come to lie, so that the nearness of the coming frame's cells is known.
-    near, x, y, ahead = _carry(theirs, ray, height, there, now)
-    left, top = (x / half + 1) / 2 * columns - 0.5, y + rows / 2 - 0.5
+    near, x, y, ahead = _carry(theirs, ray, down, there, now)
+    left, top = (x / half + 1) / 2 * columns - 0.5, y * focal + rows / 2 - 0.5
     asked = _spread(near, left, top, ahead, rows, columns)
     # Back: where each cell of the coming frame was.
-    expected, x, y, ahead = _carry(asked, ray, height, now, there)
-    left, top = (x / half + 1) / 2 * columns - 0.5, y + rows / 2 - 0.5
+    expected, x, y, ahead = _carry(asked, ray, down, now, there)
+    left, top = (x / half + 1) / 2 * columns - 0.5, y * focal + rows / 2 - 0.5
     inside = (left > -0.75) & (left < columns - 0.25) & (top > -0.75) & (top < rows - 0.25)
     seen = ahead & inside & (asked > 0) & filled.unsqueeze(-1)
+    left, top = (torch.nan_to_num(part).clamp(-1e3, 1e3) for part in (left, top))  # a pose gone astray finds nothing
     c, r = left.round().clamp(0, columns - 1), top.round().clamp(0, rows - 1)
     index = (r * columns + c).long()
     found = theirs.gather(2, index)
@@ -135,21 +137,21 @@ def find_cells(
 
 
 def _carry(
-    nearness: Tensor, ray: Tensor, height: Tensor, start: Tensor, end: Tensor
+    nearness: Tensor, ray: Tensor, down: Tensor, start: Tensor, end: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Points seen from poses `start` [B, *, 3] as they are seen from `end` [B, *, 3].
+    """Points seen from poses `start` [B, *, SIZE] as they are seen from `end` [B, *, SIZE].
 
-    nearness: [B, *, N]; ray and height [N]: how far to the right and down they are, as shares of their distance.
-    Returns nearness, ray and height there, and whether they lie ahead.
+    nearness: [B, *, N]; ray and down [N]: how far to the right and down they are, as shares of their distance.
+    Returns nearness, ray and down there, and whether they lie ahead.
     """
     moved = poses.motion_between(start, end) / start.new_tensor(poses.MOTION_SCALE)
-    forward, right, angle = (part.unsqueeze(-1) for part in moved.unbind(-1))
+    forward, right, angle, up = (part.unsqueeze(-1) for part in moved.unbind(-1))
     cos, sin = angle.cos(), angle.sin()
     along, across = 1 - nearness * forward, ray - nearness * right
     depth = along * cos + across * sin
     ahead = depth > BEHIND
     scale = 1 / depth.clamp(min=BEHIND)
-    return nearness * scale, (across * cos - along * sin) * scale, height * scale, ahead
+    return nearness * scale, (across * cos - along * sin) * scale, (down + nearness * up) * scale, ahead
 
 
 def _spread(near: Tensor, left: Tensor, top: Tensor, ahead: Tensor, rows: int, columns: int) -> Tensor:

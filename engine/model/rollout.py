@@ -26,7 +26,7 @@ class Rollout:
     """B sessions stepping together: their KV cache, memory banks, believed poses and random state.
 
     Latents are [B, rows, columns, channels]; actions [B, size] as the world encodes them; poses
-    [B, 3] (see pose.py). `memory` says what the memory slots hold: "blocks", the memory model's entries;
+    [B, SIZE] (see pose.py). `memory` says what the memory slots hold: "blocks", the memory model's entries;
     "plain", each block's exact last frame; "none", nothing; "full", every exact frame that has
     left the window, all of them attended to, at a cost that grows with the history (for measuring).
     """
@@ -44,12 +44,12 @@ class Rollout:
         window = settings.recent_frames
         shape = (batch, window, settings.frame_tokens, settings.dim)
         self.recent_tokens = torch.zeros(shape, dtype=model.dtype, device=self.device)
-        self.recent_poses = torch.zeros(batch, window, 3, device=self.device)
+        self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=self.device)
         self.plain_tokens: list[Tensor] = []
-        self.past: list[tuple[Tensor, Tensor]] = []  # "full": tokens [B, tokens, dim] and pose [B, 3] of all frames
+        self.past: list[tuple[Tensor, Tensor]] = []  # "full": tokens [B, tokens, dim] and pose [B, SIZE] of all frames
         self.num_shown = 0  # "full": frames of the past that the cache shows
-        self.pose = torch.zeros(batch, 3, device=self.device)
-        self.velocity = torch.zeros(batch, 3, device=self.device)
+        self.pose = torch.zeros(batch, poses.SIZE, device=self.device)
+        self.velocity = torch.zeros(batch, poses.SIZE, device=self.device)
         self.anchor = torch.zeros(batch, 2, device=self.device)
         self.slots = [[-1] * settings.memory_entries for _ in range(batch)]
         rows, columns, _ = settings.latent_shape
@@ -59,13 +59,13 @@ class Rollout:
                 batch, frames, rows * columns, settings.reference_dim, dtype=model.dtype, device=self.device
             ),
             torch.ones(batch, frames, rows, columns, device=self.device),
-            torch.zeros(batch, frames, 3, device=self.device),
+            torch.zeros(batch, frames, poses.SIZE, device=self.device),
             torch.zeros(batch, frames, dtype=torch.bool, device=self.device),
         )
 
     @torch.no_grad()
     def start(self, latents: Tensor, actions: Tensor, frame_poses: Tensor) -> None:
-        """Begin with a true history: latents [B, n, ...], actions [B, n, size], poses [B, n, 3], n at least 1.
+        """Begin with a true history: latents [B, n, ...], actions [B, n, size], poses [B, n, SIZE], n at least 1.
 
         actions[:, i] was held between frames i-1 and i. The last frame is the present one.
         """
@@ -83,7 +83,7 @@ class Rollout:
 
     @torch.no_grad()
     def propose(self, action: Tensor, levels: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
-        """Generate the frame that follows `action` [B, size] without committing it: its latent and pose [B, 3].
+        """Generate the frame that follows `action` [B, size] without committing it: its latent and pose [B, SIZE].
 
         levels: noise levels in place of the rollout's own.
         """
@@ -92,11 +92,12 @@ class Rollout:
         latent, motion = denoise(
             self.model.generator, noise, levels or self.levels, scaled, place, self.cache, reference
         )
+        latent = self.model.codec.bound(latent)
         return latent[:, 0], poses.advance(asked, motion[:, 0].float())
 
     @torch.no_grad()
     def observe(self, latent: Tensor, action: Tensor, pose: Tensor) -> None:
-        """Commit a finished frame: latent [B, ...] that followed `action` [B, size], seen from `pose` [B, 3]."""
+        """Commit a finished frame: latent [B, ...] that followed `action` [B, size], seen from `pose` [B, SIZE]."""
         pose = pose.float()
         motion = looking_back(self.pose, pose)
         self.velocity, self.pose = motion, pose
@@ -137,7 +138,7 @@ class Rollout:
 
     @torch.no_grad()
     def locate(self, latent: Tensor, action: Tensor) -> Tensor:
-        """Pose [B, 3] from which a true frame, latent [B, ...] that followed `action` [B, size], was seen."""
+        """Pose [B, SIZE] from which a true frame, latent [B, ...] that followed `action` [B, size], was seen."""
         asked, place, scaled, reference = self._prepare(action)
         level = torch.full((self.batch, 1), CLEAN, device=self.device)
         known = torch.ones(self.batch, 1, dtype=torch.bool, device=self.device)
@@ -197,7 +198,7 @@ class Rollout:
         settings = self.model.settings
         size = settings.memory_dim if self.memory == "blocks" else settings.dim
         tokens = torch.zeros(self.batch, 1, settings.frame_tokens, size, dtype=self.model.dtype, device=self.device)
-        where = torch.zeros(self.batch, 1, 3, device=self.device)
+        where = torch.zeros(self.batch, 1, poses.SIZE, device=self.device)
         for row, (bank, index) in enumerate(zip(self.banks, held, strict=True)):
             self.shown.there[row, slot] = index >= 0
             if index < 0:

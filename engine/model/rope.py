@@ -65,7 +65,7 @@ class Place:
 def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype) -> Place:
     """Places of all tokens of frames, as one sequence.
 
-    time: [B, frames], frame index. pose: [B, frames, 3]: x, y (pose units), heading (radians,
+    time: [B, frames], frame index. pose: [B, frames, 3 or more]: x, y (pose units), heading (radians,
     clockwise). Angles are computed in float32; tables have type `dtype`.
     """
     angle, shift = _angles(settings, time, pose)
@@ -108,7 +108,7 @@ def _angles(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor
 
     time_angle = (time.float()[..., None, None] * rates(TIME_RATES)).expand(*lead, -1)
     row_angle = (row[:, None] * rates(ROW_RATES)).expand(*lead, -1)
-    ray_angle = (pose[..., None, 2:].float() + rays[:, None]) * rates(RAY_RATES)
+    ray_angle = (pose[..., None, 2:3].float() + rays[:, None]) * rates(RAY_RATES)
     angle = torch.cat([time_angle, row_angle, ray_angle], dim=-1)
     shift = pose[..., None, :2].float().expand(*lead, 2)
     return angle.flatten(1, 2), shift.flatten(1, 2).unsqueeze(-2)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from engine.data.chunks import ChunkSampler
+from engine.model.generator import Generator
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, memory_entries, motions, read_memory, show_blocks
@@ -64,13 +66,12 @@ class OwnFrames:
                 noise = torch.randn(latents[:, now].shape, generator=random, device=latents.device)
                 action = model.scale_action(chunk.actions[:, now])
                 place = model.place(times[:, now], asked)
-                made = denoise(
-                    self.generate, noise.to(latents.dtype), levels, action, place, self.cache, reference  # type: ignore[arg-type]
-                )
-                latents[:, now] = made[0].to(latents.dtype)
+                noise, generate = noise.to(latents.dtype), cast(Generator, self.generate)
+                made = denoise(generate, noise, levels, action, place, self.cache, reference)
+                latents[:, now] = model.codec.bound(made[0]).to(latents.dtype)
             motion, pose = moved[:, now].to(latents.dtype), chunk.poses[:, now]
             kv, *seen = self.commit(latents[:, now], chunk.actions[:, now], motion, times[:, now], pose)
-            shown = _add_last(blocks, *seen, pose)
+            shown = _add_last(blocks, seen[0], seen[1], pose)
             self.cache.write_frames(index % window, kv.to(self.dtype))
         return latents
 

@@ -118,7 +118,7 @@ def test_unrolling_sees_the_truth_and_then_its_own_frames(make_subject):
 def test_the_nearest_pose_counts_turns_across_the_seam(make_subject):
     subject = make_subject()
     track = load(subject, [Clip(e, 0, 5) for e in episodes(subject, {"homes": 1.0}, 1, 20)])
-    track.poses[0] = torch.tensor([[0, 0, 3.1], [0, 0, 0.0], [1, 0, -3.1], [9, 9, 9], [0, 0, -3.1]])
+    track.poses[0, :, :3] = torch.tensor([[0, 0, 3.1], [0, 0, 0.0], [1, 0, -3.1], [9, 9, 9], [0, 0, -3.1]])
     index, cost = revisit.nearest(track, 1)
     assert index[0, 0] == 0
     assert cost[0, 0] == pytest.approx(2 * math.pi - 6.2, abs=1e-4)

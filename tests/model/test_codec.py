@@ -43,3 +43,14 @@ def test_latents_have_unit_variance_and_cells_unit_size() -> None:
 def test_a_size_that_does_not_fit_says_so() -> None:
     with pytest.raises(ConfigError, match="100x96 is not a multiple of 32"):
         ModelSettings(height=100, width=96)
+
+
+@torch.no_grad()
+def test_bounded_latents_look_the_same_and_are_bounded_once() -> None:
+    codec = Codec(SMALL)
+    inside = codec.encode(torch.rand(2, 3, 32, 48)) * 0.9
+    torch.testing.assert_close(codec.bound(inside), inside)
+    latents = torch.randn(2, *inside.shape[1:]) * 30
+    bounded = codec.bound(latents)
+    torch.testing.assert_close(codec.decode(bounded), codec.decode(latents), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(codec.bound(bounded), bounded)

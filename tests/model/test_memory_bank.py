@@ -28,14 +28,14 @@ def test_entries_come_back_almost_exactly() -> None:
     entries = torch.randn(300, SETTINGS.frame_tokens, SETTINGS.memory_dim)
     latents = torch.randn(300, *SETTINGS.latent_shape)
     for entry, latent in zip(entries, latents, strict=True):
-        bank.append(entry, torch.zeros(3), latent, torch.full(SETTINGS.latent_shape[:2], 0.5))
+        bank.append(entry, torch.zeros(4), latent, torch.full(SETTINGS.latent_shape[:2], 0.5))
     read = bank.read(torch.arange(300), torch.float32)
     assert bank.num_entries == 300
     assert (read - entries).abs().max() < entries.abs().max() / 127
     assert (bank.frame(7, torch.float32) - latents[7]).abs().max() < latents[7].abs().max() / 127
     rows, columns, channels = SETTINGS.latent_shape
     assert bank.num_bytes == 300 * (
-        SETTINGS.frame_tokens * (SETTINGS.memory_dim + 2) + 12 + rows * columns * (channels + 2 + 2)
+        SETTINGS.frame_tokens * (SETTINGS.memory_dim + 2) + 16 + rows * columns * (channels + 2 + 2)
     )
 
 
@@ -51,10 +51,10 @@ def test_the_view_that_saw_the_place_is_chosen_first() -> None:
 
 def test_choice_is_bounded_and_finds_an_old_place() -> None:
     count = 3000
-    away = torch.stack([torch.linspace(3, 400, count), torch.zeros(count), torch.zeros(count)], dim=-1)
-    bank = bank_of(torch.cat([torch.zeros(1, 3), torch.tensor([[-4.0, -4.0, 2.0]]), away]))
+    away = torch.stack([torch.linspace(3, 400, count), *torch.zeros(3, count)], dim=-1)
+    bank = bank_of(torch.cat([torch.zeros(1, 4), torch.tensor([[-4.0, -4.0, 2.0, 0.0]]), away]))
     assert len(bank._candidates(away[-1:])) <= CANDIDATES + NEWEST
-    back = bank.select(torch.tensor([[-4.0, -4.0, 2.0]]), 6)
+    back = bank.select(torch.tensor([[-4.0, -4.0, 2.0, 0.0]]), 6)
     assert back[0] == 0 and 1 in back.tolist()
 
 
@@ -62,13 +62,13 @@ def test_memory_goes_off_and_on_again() -> None:
     def play(switch: list[str]) -> list[torch.Tensor]:
         rollout = Rollout(random_model(), 1, [1.0, 0.0], [5])
         latents = torch.randn(1, 12, *TOY.latent_shape, generator=torch.Generator().manual_seed(1))
-        rollout.start(latents, torch.zeros(1, 12, 3), torch.zeros(1, 12, 3))
+        rollout.start(latents, torch.zeros(1, 12, 3), torch.zeros(1, 12, 4))
         made = []
         for memory in switch:
             if memory != rollout.memory:
                 rollout.use_memory(memory)
             made.append(rollout.step(torch.zeros(1, 3)))
-            rollout.observe(latents[:, 0], torch.zeros(1, 3), torch.zeros(1, 3))
+            rollout.observe(latents[:, 0], torch.zeros(1, 3), torch.zeros(1, 4))
         return made
 
     on, off, again = play(["blocks"] * 3), play(["none"] * 3), play(["blocks", "none", "blocks"])

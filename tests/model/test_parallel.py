@@ -36,7 +36,7 @@ def play(model: WorldModel, frames: int, batch: int) -> tuple[torch.Tensor, torc
     latents = torch.randn(batch, frames, *model.settings.latent_shape, generator=generator)
     actions = (torch.rand(batch, frames, 8, generator=generator) < 0.3).float()
     actions[..., -1] = 10 * torch.randn(batch, frames, generator=generator)
-    steps = torch.randn(batch, frames, 3, generator=generator) * torch.tensor([0.1, 0.1, 0.2])
+    steps = torch.randn(batch, frames, 4, generator=generator) * torch.tensor([0.1, 0.1, 0.2, 0.05])
     return latents, actions, steps.cumsum(1)
 
 

@@ -11,30 +11,30 @@ from engine.model import diffusion, pose
 
 
 def poses(count: int, seed: int) -> torch.Tensor:
-    scale = torch.tensor([2.0, 2.0, 1.5])
-    return torch.randn(count, 3, generator=torch.Generator().manual_seed(seed)) * scale
+    scale = torch.tensor([2.0, 2.0, 1.5, 0.5])
+    return torch.randn(count, 4, generator=torch.Generator().manual_seed(seed)) * scale
 
 
 def test_advance_undoes_motion_between() -> None:
     start, end = poses(20, 0), poses(20, 1)
     reached = pose.advance(start, pose.motion_between(start, end))
-    torch.testing.assert_close(reached[:, :2], end[:, :2], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(reached[:, [0, 1, 3]], end[:, [0, 1, 3]], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(pose.wrap(reached[:, 2] - end[:, 2]), torch.zeros(20), rtol=0, atol=1e-5)
 
 
 def test_game_poses_there_and_back() -> None:
     game = torch.tensor([[640.0, -320.0, 41.0, 270.0]])
     there = pose.from_game(game, 256.0)
-    torch.testing.assert_close(there, torch.tensor([[2.5, 1.25, -1.5 * math.pi]]))
-    assert pose.to_game(there[0], 256.0, 41.0) == pytest.approx((640.0, -320.0, 41.0, 270.0), abs=1e-3)
-    assert torch.equal(pose.from_game(torch.full((1, 4), math.nan), 1.0), torch.zeros(1, 3))
+    torch.testing.assert_close(there, torch.tensor([[2.5, 1.25, -1.5 * math.pi, 41 / 256]]))
+    assert pose.to_game(there[0], 256.0) == pytest.approx((640.0, -320.0, 41.0, 270.0), abs=1e-3)
+    assert torch.equal(pose.from_game(torch.full((1, 4), math.nan), 1.0), torch.zeros(1, 4))
 
 
 def test_forward_is_where_the_camera_looks() -> None:
     start = pose.from_game(torch.tensor([[0.0, 0.0, 0.0, 90.0]]), 1.0)  # facing the game's +y
     end = pose.from_game(torch.tensor([[1.0, 2.0, 0.0, 90.0]]), 1.0)
     motion = pose.motion_between(start, end) / torch.tensor(pose.MOTION_SCALE)
-    torch.testing.assert_close(motion, torch.tensor([[2.0, 1.0, 0.0]]), rtol=0, atol=1e-5)
+    torch.testing.assert_close(motion, torch.tensor([[2.0, 1.0, 0.0, 0.0]]), rtol=0, atol=1e-5)
     right = pose.turn(start, torch.tensor([30.0]))
     assert pose.to_game(right[0], 1.0)[3] == pytest.approx(60.0, abs=1e-3)
 

@@ -23,7 +23,7 @@ def find(nearness: float, there: list[float], now: list[float]) -> tuple[torch.T
 
 
 def test_a_view_from_the_same_pose_is_itself() -> None:
-    index, geometry, seen = find(0.7, [1.0, 2.0, 0.3], [1.0, 2.0, 0.3])
+    index, geometry, seen = find(0.7, [1.0, 2.0, 0.3, 0.1], [1.0, 2.0, 0.3, 0.1])
     assert seen.all()
     assert torch.equal(index.flatten(), torch.arange(ROWS * COLUMNS))
     torch.testing.assert_close(geometry[..., :4], torch.zeros(ROWS, COLUMNS, 4), rtol=0, atol=1e-3)  # the sines
@@ -32,7 +32,7 @@ def test_a_view_from_the_same_pose_is_itself() -> None:
 def test_turning_right_finds_the_right_half_whatever_its_distance() -> None:
     # At 45 degrees to the right, the middle of the coming frame lay on the right edge of a view 90 degrees wide.
     for nearness in (0.1, 3.0):
-        index, _, seen = find(nearness, [0.0, 0.0, 0.0], [0.0, 0.0, math.radians(45)])
+        index, _, seen = find(nearness, [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, math.radians(45), 0.0])
         middle = ROWS // 2
         assert not seen[:, COLUMNS // 2 + 2 :].any()
         assert seen[middle, : COLUMNS // 2 - 1].all()
@@ -42,12 +42,20 @@ def test_turning_right_finds_the_right_half_whatever_its_distance() -> None:
 
 def test_walking_on_magnifies_the_middle() -> None:
     # Half way to a wall, everything is twice as large: the corner of the frame lay half way to the middle.
-    index, _, seen = find(1.0, [0.0, 0.0, 0.0], [0.5, 0.0, 0.0])
+    index, _, seen = find(1.0, [0.0, 0.0, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0])
     assert seen.all()
     corner = int(index[0, 0])
     assert abs(corner % COLUMNS - (COLUMNS / 4)) <= 1 and abs(corner // COLUMNS - ROWS / 4) <= 1
 
 
 def test_what_is_behind_is_not_seen() -> None:
-    assert not find(1.0, [0.0, 0.0, math.pi], [0.0, 0.0, 0.0])[2].any()
-    assert not find(1.0, [0.0, 0.0, 0.0], [2.0, 0.0, 0.0])[2].any()
+    assert not find(1.0, [0.0, 0.0, math.pi, 0.0], [0.0, 0.0, 0.0, 0.0])[2].any()
+    assert not find(1.0, [0.0, 0.0, 0.0, 0.0], [2.0, 0.0, 0.0, 0.0])[2].any()
+
+
+def test_climbing_moves_what_is_near_down() -> None:
+    # Higher by half of its distance, everything lies half of the focal length lower.
+    index, _, seen = find(1.0, [0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.5])
+    fallen = COLUMNS // 2 // 2
+    assert seen[fallen:].all() and not seen[: fallen - 1].any()
+    assert int(index[ROWS - 1, 0]) // COLUMNS == ROWS - 1 - fallen
