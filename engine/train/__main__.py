@@ -1,4 +1,4 @@
-"""python -m engine.train worlds/doom/train.yaml stage=all|codec|latents|generator|memory|stream [key=value ...]"""
+"""python -m engine.train worlds/doom/train.yaml stage=all|codec|latents|generator|memory|stream|ship [key=value ...]"""
 
 from __future__ import annotations
 
@@ -50,6 +50,9 @@ def run(settings: TrainSettings) -> dict[str, float]:
     model = _model(settings).to(device)
     if settings.stage == "latents":
         _encode(model, settings, device)
+        return {}
+    if settings.stage == "ship":
+        _ship(model, settings)
         return {}
     torch.manual_seed(settings.seed + rank())
     stage: Stage
@@ -118,6 +121,14 @@ def _encode(model: WorldModel, settings: TrainSettings, device: torch.device) ->
         encode_footage(model.codec, held_out, unit, device).save(folder / "validation.safetensors")
     if dist.is_initialized():
         dist.barrier()
+
+
+def _ship(model: WorldModel, settings: TrainSettings) -> None:
+    """Write what is played: matrices as int8, a third of a training checkpoint's size."""
+    folder = Path(settings.ship or Path(settings.out) / "shipped")
+    if rank() == 0:
+        notes = {"denoise_steps": settings.denoise_steps}
+        checkpoint.save(folder, model, world.load(settings.world).name, notes)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
 from engine.train.optimiser import make_optimisers
+from engine.train.profile import StepProfile
 from engine.train.settings import Schedule, TrainSettings
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,10 @@ class Trainer:
         """Train to the end, evaluate, save; the last figures."""
         schedule, started, saved = self.stage.schedule, time.monotonic() - self.spent, time.monotonic()
         logged, counted, progress = time.monotonic(), self.step, self._progress()
+        profile = StepProfile(self.out / f"{self.stage.name}_profile.txt", self.settings.profile_steps * (rank() == 0))
         while progress < 1:
-            metrics = self._train_step(progress)
+            with profile:
+                metrics = self._train_step(progress)
             self.step += 1
             self.spent = time.monotonic() - started
             progress = self._progress()

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from engine.model.settings import CodecSettings
 
-STAGES = ("codec", "latents", "generator", "memory", "stream")
-WHOLE = ("codec", "latents", "generator", "stream")  # what stage=all runs, in this order
+STAGES = ("codec", "latents", "generator", "memory", "stream", "ship")
+WHOLE = ("codec", "latents", "generator", "stream", "ship")  # what stage=all runs, in this order
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ class TrainSettings:
     save_minutes: float = 2.0
     sheet_every: int = 2000  # steps between evaluations with a contact sheet
     resume: bool = True  # go on from out/<stage>.state if it is there
+    profile_steps: int = 0  # steps, after the first ten, whose time by kernel goes to out/<stage>_profile.txt
+    ship: str = ""  # folder for the checkpoint of stage=ship; out/shipped by default
+    denoise_steps: int = 1  # with which the shipped checkpoint is played by default
     model: ModelSizes = field(default_factory=ModelSizes)
     codec: CodecStage = field(default_factory=CodecStage)
     generator: GeneratorStage = field(default_factory=GeneratorStage)

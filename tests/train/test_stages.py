@@ -19,9 +19,9 @@ def train(root: Path, stage: str, steps: int, out: str = "run", *more: str) -> i
         f"world={HERE}", f"stage={stage}", f"footage={root / 'footage'}", f"out={root / out}", "device=cpu",
         "compile=false", "log_every=2", f"sheet_every={steps}", *TINY, *more,
     ]  # fmt: skip
-    if stage not in ("latents", "all"):
+    if stage not in ("latents", "ship", "all"):
         words += [f"{stage}.schedule.steps={steps}", f"{stage}.schedule.batch=4", f"{stage}.schedule.warmup=2"]
-    if stage not in ("latents", "codec", "all"):
+    if stage not in ("latents", "codec", "ship", "all"):
         words.append(f"{stage}.frames=4")
     return main(words)
 
@@ -79,6 +79,15 @@ def test_one_command_trains_everything(tmp_path: Path) -> None:
     assert train(tmp_path, "all", 2, "run", *short, "generator.frames=4", "stream.frames=4", "codec.frames=20") == 0
     judged = dict.fromkeys(row["stage"] for row in rows(tmp_path) if "evaluation" in row)
     assert list(judged) == ["codec", "generator", "stream"]
+    trained, shipped = tmp_path / "run", tmp_path / "run" / "shipped"
+    assert checkpoint.load(shipped, "toy")[1].notes == {"denoise_steps": 1}
+    assert (shipped / checkpoint.WEIGHTS).stat().st_size < (trained / checkpoint.WEIGHTS).stat().st_size / 1.9
+
+
+def test_a_profile_tells_kernels(trained: Path) -> None:
+    start = [f"init={trained / 'run'}", f"latents={trained / 'run' / 'latents'}", "profile_steps=1"]
+    assert train(trained, "generator", 12, "profiled", *start) == 0
+    assert "aten::" in (trained / "profiled" / "generator_profile.txt").read_text()
 
 
 @pytest.mark.parametrize("exact", [0, 1])
