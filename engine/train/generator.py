@@ -20,8 +20,10 @@ from engine.data.stores import LatentStore
 from engine.model import pose as poses
 from engine.model.codec import to_bytes
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
+from engine.model.layers import ContextReader, Layer
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
+from engine.model.reprojection import Reprojector
 from engine.model.sampler import denoise
 from engine.train.codec import psnr, smooth
 from engine.train.critic import Adversary
@@ -51,11 +53,14 @@ class GeneratorTraining:
             recent: chunk_masks(model.settings, self.stage.frames, self.rebuilt, recent, device)
             for recent in (1, window)
         }
-        self.own = OwnFrames(model, self.schedule.batch, settings.compile) if self.stage.own_frames else None
+        whole = settings.compile and settings.compile_whole
+        if settings.compile and not whole:
+            compile_parts(model)
+        self.own = OwnFrames(model, self.schedule.batch, whole) if self.stage.own_frames else None
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
         adversarial = self.stage.adversarial > 0
         self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
-        self.predict = torch.compile(predict_chunk, dynamic=False) if settings.compile else predict_chunk
+        self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         stage, window = self.stage, self.model.settings.recent_frames
@@ -176,6 +181,14 @@ class GeneratorTraining:
         checkpoint.save(
             folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32"
         )
+
+
+def compile_parts(model: WorldModel) -> None:
+    """Compile what repeats and what is long: graphs of one layer are alike, so each kind is compiled once."""
+    torch._dynamo.config.recompile_limit = 64
+    for part in model.modules():
+        if isinstance(part, (Layer, ContextReader, Reprojector)):
+            part.compile(dynamic=False)
 
 
 class Parallel:
