@@ -95,7 +95,7 @@ class Generator(nn.Module):
         self.action = Waves(settings.action_size, dim)
         self.no_action = nn.Parameter(0.02 * torch.randn(dim))
         self.to_modulation = nn.Linear(dim, 8 * dim)
-        self.layers = nn.ModuleList(Layer(settings, index, modulated=True) for index in range(settings.layers))
+        self.layers = nn.ModuleList(Layer(settings, modulated=True) for _ in range(settings.layers))
         self.recent = ContextReader(dim, settings.layers, settings)
         self.remembered = ContextReader(settings.memory_dim, len(settings.memory_readers), settings)
         self.momentum = Momentum(settings)
@@ -124,8 +124,8 @@ class Generator(nn.Module):
         modulation = self.to_modulation(nn.functional.silu(condition)).unflatten(-1, (8, -1))
         patch, grid = self.settings.patch, self.settings.grid
         h = self.patches(noisy, told, self.refer(to_patches(reference.to(noisy.dtype), patch)))
-        for layer in self.layers:
-            h = layer(h, place, context, modulation[:, :, :6])
+        for index, layer in enumerate(self.layers):
+            h = layer(h, place, context.at(index), modulation[:, :, :6])
         h = modulate(norm(h), modulation[:, :, 6], modulation[:, :, 7])
         registers = self.settings.registers
         drawn, kept = (from_patches(x, patch, grid) for x in self.to_patches(h[:, :, :-registers]).chunk(2, dim=-1))

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from engine.model.network import WorldModel
 from engine.model.settings import HEAD_DIM
+
+
+class Held(NamedTuple):
+    """One layer's buffers [B, heads, frames * tokens, head_dim], the last `tokens` the denoised frame's."""
+
+    keys: Tensor
+    values: Tensor
+    tokens: int
+
+    def join(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
+        """Write the denoised frame's own keys and values behind the context's; all of them, and no mask."""
+        self.keys[:, :, -self.tokens :] = key
+        self.values[:, :, -self.tokens :] = value
+        return self.keys, self.values, None
 
 
 class KVCache:
@@ -30,11 +46,8 @@ class KVCache:
             self.keys.append(torch.zeros(shape, dtype=dtype or model.dtype, device=model.device))
             self.values.append(torch.zeros_like(self.keys[-1]))
 
-    def join(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
-        """Write the denoised frame's own keys and values behind the context's; all of them, and no mask."""
-        self.keys[layer][:, :, -self.tokens :] = key
-        self.values[layer][:, :, -self.tokens :] = value
-        return self.keys[layer], self.values[layer], None
+    def at(self, layer: int) -> Held:
+        return Held(self.keys[layer], self.values[layer], self.tokens)
 
     def write_recent(self, ring: int, tokens: Tensor, time: Tensor, pose: Tensor) -> None:
         """Commit frames from ring slot `ring` on: context tokens [B, F, tokens, dim] at time [B, F] and pose."""

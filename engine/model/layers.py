@@ -14,11 +14,19 @@ from engine.model.rope import Place, dateless
 from engine.model.settings import HEAD_DIM, ModelSettings
 
 
-class Context(Protocol):
-    """What a layer attends to beside its own tokens."""
+class LayerContext(Protocol):
+    """What one layer attends to beside its own tokens."""
 
-    def join(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
+    def join(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
         """Own keys and values [B, heads, N, head_dim] -> those of the context and the layer's own, and a mask."""
+        ...
+
+
+class Context(Protocol):
+    """What all layers attend to beside their own tokens."""
+
+    def at(self, layer: int) -> LayerContext:
+        """That of one layer. Layers do not know their number, so that one compiled graph serves all that are alike."""
         ...
 
 
@@ -49,10 +57,10 @@ class Layer(nn.Module):
     the conditioning. With a `context`, attention also reads the context's keys and values.
     """
 
-    def __init__(self, settings: ModelSettings, index: int = 0, modulated: bool = False) -> None:
+    def __init__(self, settings: ModelSettings, modulated: bool = False) -> None:
         super().__init__()
         dim, hidden = settings.dim, settings.dim * settings.mlp_ratio
-        self.index, self.heads = index, settings.heads
+        self.heads = settings.heads
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.out = nn.Linear(dim, dim, bias=False)
         self.up = nn.Linear(dim, hidden, bias=False)
@@ -62,7 +70,7 @@ class Layer(nn.Module):
         nn.init.zeros_(self.down.weight)
 
     def forward(
-        self, h: Tensor, place: Place, context: Context | None = None, modulation: Tensor | None = None
+        self, h: Tensor, place: Place, context: LayerContext | None = None, modulation: Tensor | None = None
     ) -> Tensor:
         """h: [B, frames, tokens, dim]; place: of all its tokens."""
         if modulation is None or self.modulation is None:
@@ -74,7 +82,7 @@ class Layer(nn.Module):
         x = self.down(F.relu(self.up(modulate(norm(h), scale2, shift2))).square())
         return torch.addcmul(h, x, 1 + gate2.unsqueeze(2))
 
-    def _attention(self, x: Tensor, place: Place, context: Context | None) -> Tensor:
+    def _attention(self, x: Tensor, place: Place, context: LayerContext | None) -> Tensor:
         batch, frames, tokens, dim = x.shape
         qkv = self.qkv(x).view(batch, frames * tokens, 3, dim)
         size = unit_size(qkv[:, :, :2]).unsqueeze(-1)  # of queries and keys; moving is linear, so it can come after
@@ -83,7 +91,7 @@ class Layer(nn.Module):
         query, key, value = moved.to(qkv.dtype).permute(2, 0, 3, 1, 4)
         mask = None
         if context is not None:
-            key, value, mask = context.join(self.index, key, value)
+            key, value, mask = context.join(key, value)
         out = attend(query, key, value, mask).transpose(1, 2)  # type: ignore[arg-type]
         return self.out(place.back(out).to(qkv.dtype).reshape(batch, frames, tokens, dim))
 

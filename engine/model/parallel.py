@@ -87,6 +87,17 @@ def chunk_masks(settings: ModelSettings, frames: int, rebuilt: int, recent: int,
     return Masks(with_memory.prepare(), without_memory.prepare())
 
 
+class Beside(NamedTuple):
+    """Keys and values [B, heads, N, head_dim] that one layer attends to before its own, and the mask over all."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    mask: object
+
+    def join(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
+        return torch.cat([*self.keys, key], dim=2), torch.cat([*self.values, value], dim=2), self.mask
+
+
 class ParallelContext:
     """Keys and values of memory slots and clean frames, [layers, 2, B, heads, N, head_dim] each."""
 
@@ -94,14 +105,12 @@ class ParallelContext:
         self.readers = {layer: row for row, layer in enumerate(model.settings.memory_readers)}
         self.memory, self.clean, self.masks = memory, clean, masks
 
-    def join(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
-        parts, mask = [(self.clean[layer, 0], self.clean[layer, 1]), (key, value)], self.masks.without_memory
-        if layer in self.readers:
-            row = self.readers[layer]
-            parts.insert(0, (self.memory[row, 0], self.memory[row, 1]))
-            mask = self.masks.with_memory
-        keys, values = zip(*parts, strict=True)
-        return torch.cat(keys, dim=2), torch.cat(values, dim=2), mask
+    def at(self, layer: int) -> Beside:
+        key, value = self.clean[layer]
+        if layer not in self.readers:
+            return Beside([key], [value], self.masks.without_memory)
+        memory_key, memory_value = self.memory[self.readers[layer]]
+        return Beside([memory_key, key], [memory_value, value], self.masks.with_memory)
 
 
 def read_memory(
