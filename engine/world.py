@@ -26,6 +26,7 @@ class Camera:
     """How poses relate to pictures; worlds without poses keep the defaults."""
 
     fov: float = 90.0  # horizontal field of view, degrees
+    pixel_aspect: float = 1.0  # width of a pixel over its height: the vertical over the horizontal focal length
     pose_unit: float = 1.0  # length in the game that counts as 1 in the network
 
 
@@ -114,6 +115,8 @@ def _faults(world: World) -> Iterator[str]:
         yield f"frame needs a height and a width above 0 pixels, not {world.frame.height} and {world.frame.width}"
     if not 0 < world.rate < math.inf:
         yield f"rate must be above 0 frames per second, not {world.rate:g}"
+    if not world.camera.pixel_aspect > 0:
+        yield f"camera.pixel_aspect must be above 0, not {world.camera.pixel_aspect:g}"
     if not 0 < world.camera.fov < 180:
         yield f"camera.fov must lie between 0 and 180 degrees, not {world.camera.fov:g}"
     if not 0 < world.camera.pose_unit < math.inf:

@@ -36,7 +36,7 @@ def test_doom_is_what_its_footage_and_checkpoint_expect():
     assert doom.rate == 17.5
     assert doom.action_spec.keys == ("forward", "back", "left", "right", "use", "attack", "run")
     assert doom.action_spec.mouse_limits == (30.0,)
-    assert doom.camera.fov == 90.0
+    assert (doom.camera.fov, doom.camera.pixel_aspect) == (100.39, 1.2)
 
 
 def test_every_world_is_named_like_its_folder_and_can_be_read():
@@ -86,6 +86,7 @@ def test_an_unknown_world_is_answered_with_the_nearest(name, says):
         ({"rate": 0.0}, "rate must be above 0"),
         ({"rate": float("nan")}, "rate must be above 0"),
         ({"rate": "fast"}, "'fast'"),
+        ({"camera": {"pixel_aspect": 0.0}}, "camera.pixel_aspect must be above 0"),
         ({"camera": {"fov": 180.0}}, "camera.fov must lie between 0 and 180 degrees"),
         ({"camera": {"pose_unit": 0.0}}, "camera.pose_unit must be above 0"),
         ({"keys": [{"nam": "go"}]}, "unknown setting 'keys[0].nam'; did you mean 'keys[0].name'?"),

@@ -107,7 +107,7 @@ def find_cells(
     half = math.tan(math.radians(settings.fov) / 2)
     device = pose.device
     column = ((torch.arange(columns, device=device) + 0.5) / columns * 2 - 1) * half
-    focal = columns / 2 / half  # in cells; pixels are squares
+    focal = columns / 2 / half * settings.pixel_aspect  # in rows of cells
     row = (torch.arange(rows, device=device) + 0.5 - rows / 2) / focal
     ray, down = column.expand(rows, -1).flatten(), row[:, None].expand(-1, columns).flatten()
     now = pose.float().unsqueeze(1)

@@ -35,6 +35,7 @@ class ModelSettings:
     action_scale: list[float] = field(default_factory=list)  # divides an encoded action
     mouse_axes: int = 1  # how many of the action's last numbers are mouse motion
     fov: float = 90.0  # horizontal, degrees
+    pixel_aspect: float = 1.0  # width of a pixel over its height
     codec: CodecSettings = field(default_factory=CodecSettings)
     patch: int = 2  # latent cells on a side of one token
     dim: int = 384

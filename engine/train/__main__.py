@@ -103,7 +103,8 @@ def _model(settings: TrainSettings) -> WorldModel:
     spec = game.action_spec
     sizes = config.to_dict(settings.model)
     whole = {
-        "height": game.frame.height, "width": game.frame.width, "fov": game.camera.fov, "action_size": spec.size,
+        "height": game.frame.height, "width": game.frame.width, "fov": game.camera.fov,
+        "pixel_aspect": game.camera.pixel_aspect, "action_size": spec.size,
         "action_scale": spec.scale.tolist(), "mouse_axes": len(spec.mouse_limits), **sizes,
     }  # fmt: skip
     return WorldModel(config.from_dict(ModelSettings, whole))
