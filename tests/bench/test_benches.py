@@ -70,7 +70,8 @@ def test_a_return_over_the_same_poses_is_shown_exactly_by_the_nearest_old_frame(
     assert scores[revisit.NEAREST]["seen"] == 1.0
     assert scores[revisit.NEAREST]["sharpness"] == 1.0
     assert scores[revisit.LAST_SEEN]["psnr"] < CEILING
-    assert len({scores[name]["psnr"] for name in revisit.MEMORIES}) == len(revisit.MEMORIES)
+    drawn = {tuple(scores[name][key] for key in ("psnr", "ssim", "sharpness")) for name in revisit.MEMORIES}
+    assert len(drawn) == len(revisit.MEMORIES)
     assert len(scores["window"]["psnr_by_frame"]) == 8
     assert (subject.settings.media / found["sheet"]).stat().st_size > 0
 
