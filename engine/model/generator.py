@@ -13,8 +13,7 @@ from engine.model.layers import (
     Patches,
     Waves,
     from_patches,
-    modulate,
-    norm,
+    norm_modulated,
     rms,
     to_patches,
 )
@@ -126,7 +125,7 @@ class Generator(nn.Module):
         h = self.patches(noisy, told, self.refer(to_patches(reference.to(noisy.dtype), patch)))
         for index, layer in enumerate(self.layers):
             h = layer(h, place, context.at(index), modulation[:, :, :6])
-        h = modulate(norm(h), modulation[:, :, 6], modulation[:, :, 7])
+        h = norm_modulated(h, modulation[:, :, 6], modulation[:, :, 7])
         registers = self.settings.registers
         drawn, kept = (from_patches(x, patch, grid) for x in self.to_patches(h[:, :, :-registers]).chunk(2, dim=-1))
         latents = torch.addcmul(drawn, kept, reference[..., :-1].to(drawn.dtype))

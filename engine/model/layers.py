@@ -50,6 +50,13 @@ def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return torch.addcmul(shift.unsqueeze(2), x, 1 + scale.unsqueeze(2))
 
 
+def norm_modulated(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """modulate(norm(x), scale, shift); for a single frame without a gradient in one pass."""
+    if scale.numel() == x.shape[-1] and not torch.is_grad_enabled():
+        return F.layer_norm(x, x.shape[-1:], 1 + scale.flatten(), shift.flatten())
+    return modulate(norm(x), scale, shift)
+
+
 class Layer(nn.Module):
     """Attention and a two-layer perceptron, each behind a norm and around a skip.
 
@@ -77,9 +84,9 @@ class Layer(nn.Module):
             h = h + self._attention(norm(h), place, context)
             return h + self.down(F.relu(self.up(norm(h))).square())
         scale1, shift1, gate1, scale2, shift2, gate2 = (modulation + self.modulation.to(h.dtype)).unbind(2)
-        x = self._attention(modulate(norm(h), scale1, shift1), place, context)
+        x = self._attention(norm_modulated(h, scale1, shift1), place, context)
         h = torch.addcmul(h, x, 1 + gate1.unsqueeze(2))
-        x = self.down(F.relu(self.up(modulate(norm(h), scale2, shift2))).square())
+        x = self.down(F.relu(self.up(norm_modulated(h, scale2, shift2))).square())
         return torch.addcmul(h, x, 1 + gate2.unsqueeze(2))
 
     def _attention(self, x: Tensor, place: Place, context: LayerContext | None) -> Tensor:

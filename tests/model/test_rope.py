@@ -54,3 +54,15 @@ def test_a_full_turn_changes_nothing() -> None:
     first, second = (place_tokens(SETTINGS, time, p, torch.float32).into for p in (pose, turned))
     torch.testing.assert_close(first.own, second.own, rtol=0, atol=2e-4)
     torch.testing.assert_close(first.other, second.other, rtol=0, atol=2e-4)
+
+
+def test_matrices_move_as_the_tables_do() -> None:
+    time, pose = scene()
+    tables = place_tokens(SETTINGS, time, pose, torch.float64)
+    with torch.no_grad():
+        matrices = place_tokens(SETTINGS, time, pose, torch.float64)
+    tokens = 3 * SETTINGS.frame_tokens
+    x = torch.randn(2, tokens, 3, 2, 5, HEAD_DIM, dtype=torch.float64)
+    torch.testing.assert_close(matrices.into(x), tables.into(x))
+    torch.testing.assert_close(matrices.qkv(x[:, :, :, 0]), tables.qkv(x[:, :, :, 0]))
+    torch.testing.assert_close(matrices.back(x[:, :, 0, 0]), tables.back(x[:, :, 0, 0]))
