@@ -18,6 +18,10 @@ except ImportError:
     flash_attn_func = None
 
 
+WORD = 62  # frames of keys whose visibility fits one number
+KERNEL_OPTIONS: dict[str, int] = {}  # of FlexAttention; empty: its own choice
+
+
 @dataclass(frozen=True)
 class FrameMask:
     """Which frames of keys each frame of queries may see.
@@ -34,14 +38,17 @@ class FrameMask:
         return rows.repeat_interleave(self.tokens, dim=1)
 
     def blocks(self) -> BlockMask:
-        """The same mask for FlexAttention."""
-        allowed, tokens = self.allowed, self.tokens
+        """The same mask for FlexAttention. A row's frames are bits of one number, so that a kernel loads few of them."""
+        tokens = self.tokens
+        queries, keys = (size * tokens for size in self.allowed.shape)
+        if self.allowed.shape[1] > WORD:
+            raise ValueError(f"a mask over {self.allowed.shape[1]} frames of keys has more than {WORD} bits")
+        bits = (self.allowed.long() << torch.arange(self.allowed.shape[1], device=self.allowed.device)).sum(1)
 
         def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-            return allowed[query // tokens, key // tokens]
+            return ((bits[query // tokens] >> (key // tokens)) & 1) == 1
 
-        queries, keys = (size * tokens for size in allowed.shape)
-        return create_block_mask(visible, None, None, queries, keys, device=str(allowed.device))
+        return create_block_mask(visible, None, None, queries, keys, device=str(self.allowed.device))
 
     def prepare(self) -> BlockMask | Tensor:
         """The form that `attend` is fastest with on this mask's device."""
@@ -57,7 +64,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: BlockMask | Tensor |
     """softmax(q k^T / sqrt(head_dim)) v. query [B, heads, Nq, head_dim], key and value [B, heads, Nk, head_dim]."""
     if isinstance(mask, BlockMask):
         flex = flex_attention if torch.compiler.is_compiling() else _compiled_flex()
-        return flex(query, key, value, block_mask=mask)
+        return flex(query, key, value, block_mask=mask, kernel_options=KERNEL_OPTIONS or None)
     if mask is None and not torch.is_grad_enabled():
         if query.device.type == "cpu" and query.dtype == torch.bfloat16:
             return _attend_by_matmul(query, key, value)

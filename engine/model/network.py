@@ -57,8 +57,10 @@ class WorldModel(nn.Module):
         return poses.advance(poses.turn(pose, yaw), moved), carried
 
     def place(self, time: Tensor, pose: Tensor) -> Place:
-        """Places of all tokens of frames [B, F] at poses [B, F, SIZE], in the network's type."""
-        return place_tokens(self.settings, time, pose, self.dtype)
+        """Places of all tokens of frames [B, F] at poses [B, F, SIZE], in the type that the network computes in."""
+        kind = time.device.type
+        lowered = torch.is_autocast_enabled(kind)
+        return place_tokens(self.settings, time, pose, torch.get_autocast_dtype(kind) if lowered else self.dtype)
 
     def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""

@@ -103,28 +103,32 @@ class ParallelContext:
 
     def __init__(self, model: WorldModel, memory: Tensor, clean: Tensor, masks: Masks) -> None:
         self.readers = {layer: row for row, layer in enumerate(model.settings.memory_readers)}
-        self.memory, self.clean, self.masks = memory, clean, masks
+        self.masks = masks
+        # Taken apart at once: the gradient of one index after another would be a tensor of full size each time.
+        self.memory, self.clean = memory.flatten(0, 1).unbind(), clean.flatten(0, 1).unbind()
 
     def at(self, layer: int) -> Beside:
-        key, value = self.clean[layer]
+        key, value = self.clean[2 * layer : 2 * layer + 2]
         if layer not in self.readers:
             return Beside([key], [value], self.masks.without_memory)
-        memory_key, memory_value = self.memory[self.readers[layer]]
+        row = self.readers[layer]
+        memory_key, memory_value = self.memory[2 * row : 2 * row + 2]
         return Beside([memory_key, key], [memory_value, value], self.masks.with_memory)
 
 
 def read_memory(
-    model: WorldModel, block_tokens: Tensor, entries: Tensor, pose: Tensor, filled: Tensor, plain: Tensor | None
+    model: WorldModel, block_tokens: Tensor, entries: Tensor, pose: Tensor, filled: Tensor, plain: int = 0
 ) -> Tensor:
     """Keys and values of memory slots [readers, 2, B, heads, slots * tokens, head_dim]; zeros where not filled.
 
-    plain: bool [B], rows that read their block's exact last frame in place of its entry.
+    plain: how many rows, from the first, read their blocks' exact last frames in place of their entries.
     """
     place = model.place(torch.zeros(pose.shape[:2], device=pose.device), pose)
     kv = model.generator.remembered(entries, place, dated=False)
-    if plain is not None:
-        exact = model.generator.recent(block_tokens[:, :, -1], place, dated=False)
-        kv = torch.where(plain[:, None, None, None], exact[model.settings.memory_readers], kv)
+    if plain:
+        place = model.place(torch.zeros(plain, pose.shape[1], device=pose.device), pose[:plain])
+        exact = model.generator.recent(block_tokens[:plain, :, -1], place, dated=False)
+        kv = torch.cat([exact[model.settings.memory_readers], kv[:, :, plain:]], dim=2)
     held = filled.repeat_interleave(model.settings.frame_tokens, dim=1)
     return kv * held[:, None, :, None]
 
@@ -186,14 +190,14 @@ def look_back(
 
 def predict_chunk(
     model: WorldModel, chunk: Chunk, noisy: Tensor, level: Tensor, masks: Masks, drop: Tensor | None = None,
-    rebuild: Tensor | None = None, plain: Tensor | None = None, context: Tensor | None = None,
+    rebuild: Tensor | None = None, plain: int = 0, context: Tensor | None = None,
     blind: Tensor | None = None,
 ) -> Predicted:  # fmt: skip
     """Predict the clean latents and motions of a chunk's last C frames (and of the blocks to rebuild).
 
     noisy: [B, C + R, ...], level [B, C + R]; drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot
-    whose R frames are to be rebuilt from its entry; plain: bool [B], chunks whose entries
-    are the exact last frames of blocks instead of the memory model's; context: clean frames to show in place of
+    whose R frames are to be rebuilt from its entry; plain: how many chunks, from the first, have the exact last
+    frames of blocks as their entries, instead of the memory model's; context: clean frames to show in place of
     chunk.latents; blind: see look_back.
     """
     settings = model.settings

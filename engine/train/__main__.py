@@ -92,7 +92,7 @@ def _prepare(settings: TrainSettings) -> None:
 
 
 def _model(settings: TrainSettings) -> WorldModel:
-    """The model to train: from `init`, from `out` where a stage before left it, or new."""
+    """The model to train: from `init`, from `out` where a stage before left it, or new (with a codec there is)."""
     game = world.load(settings.world)
     for folder in (settings.init, settings.out):
         if folder and (Path(folder) / checkpoint.MANIFEST).exists():
@@ -107,7 +107,13 @@ def _model(settings: TrainSettings) -> WorldModel:
         "pixel_aspect": game.camera.pixel_aspect, "action_size": spec.size,
         "action_scale": spec.scale.tolist(), "mouse_axes": len(spec.mouse_limits), **sizes,
     }  # fmt: skip
-    return WorldModel(config.from_dict(ModelSettings, whole))
+    model = WorldModel(config.from_dict(ModelSettings, whole))
+    if settings.codec_from:
+        trained = checkpoint.load(Path(settings.codec_from), game.name)[0]
+        if trained.settings.codec != model.settings.codec:
+            raise ConfigError(f"the codec in {settings.codec_from} has other sizes than model.codec")
+        model.codec.load_state_dict(trained.codec.state_dict())
+    return model
 
 
 def _encode(model: WorldModel, settings: TrainSettings, device: torch.device) -> None:

@@ -66,7 +66,9 @@ class GeneratorTraining:
         stage, window = self.stage, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
+        robust = 0.0
         if self.own is not None and coin[0] < stage.own_frames:
+            robust = stage.robust
             chunk = self.streams.draw(random)
             target = self.sampler.true_frames(self.streams.episode, self.streams.next)
             context = self.own.roll_out(chunk, schedule(1 + int(coin[1] * stage.own_steps)), random)
@@ -85,7 +87,7 @@ class GeneratorTraining:
             block_level = draw_levels((batch, 1), random, 0.4, self.device).expand(-1, self.rebuilt)
             level = torch.cat([level, block_level], dim=1)
         noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
-        plain = torch.rand(batch, generator=random, device=self.device) < stage.plain
+        plain = round(batch * stage.plain)  # chunks are drawn at random, so the first are as good as any
         noisy = add_noise(target, noise, level)
         blind = torch.rand(batch, 2, generator=random, device=self.device) < stage.blind
         predicted = self.predict(
@@ -93,8 +95,10 @@ class GeneratorTraining:
             drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context, blind=blind,
         )  # fmt: skip
         latents = predicted.latents
-        error = (latents.float() - target.float()).square().mean(dim=(2, 3, 4))
-        weighted = error * velocity_weight(level, 0.2)
+        cells = (latents.float() - target.float()).square().mean(dim=4)
+        error = cells.mean(dim=(2, 3))
+        counted = (robust * torch.log1p(cells / robust)).mean(dim=(2, 3)) if robust else error
+        weighted = counted * velocity_weight(level, 0.2)
         moved, carried = self._moved(chunk, predicted)
         reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
         near = nearness_error(predicted.nearness, chunk)

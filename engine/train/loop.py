@@ -22,6 +22,8 @@ from engine.train.settings import Schedule, TrainSettings
 
 log = logging.getLogger(__name__)
 
+AGREE_EVERY = 8  # steps
+
 
 class Stage(Protocol):
     """What one stage brings: a module to train, its loss, and how it is judged."""
@@ -84,6 +86,7 @@ class Trainer:
         self.ema = [p.detach().clone() for p in self.params]
         self.step = 0
         self.spent = 0.0  # seconds trained, over all resumptions
+        self.agreed = 0.0  # share of the schedule done, as all processes last agreed on it
         if settings.resume:
             self._resume()
 
@@ -113,14 +116,19 @@ class Trainer:
         return figures
 
     def _progress(self) -> float:
-        """Share of the schedule done; every process must agree, so the first one's clock counts."""
+        """Share of the schedule done; every process must agree, so the first one's clock counts.
+
+        Agreeing waits for the device, so it happens every few steps.
+        """
         schedule = self.stage.schedule
         done = max(self.step / max(1, schedule.steps), self.spent / (60 * schedule.minutes))
-        if world_size() > 1:
+        if world_size() == 1:
+            return done
+        if self.step % AGREE_EVERY == 0 or self.step >= schedule.steps:
             shared = torch.tensor([done], device=self.device, dtype=torch.float64)
             dist.broadcast(shared, 0)
-            done = float(shared)
-        return done
+            self.agreed = float(shared)
+        return self.agreed
 
     def _train_step(self, progress: float) -> dict[str, Tensor]:
         schedule = self.stage.schedule

@@ -48,7 +48,7 @@ class OwnFrames:
         """
         model, window = self.model, self.model.settings.recent_frames
         block_tokens, entries, entry_poses = memory_entries(model, chunk)
-        memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled, None)
+        memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled)
         self.cache.write_memory(0, memory.to(self.dtype))
         blocks = show_blocks(model, block_tokens, chunk)
         shown: Shown | None = None

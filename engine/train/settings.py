@@ -68,6 +68,7 @@ class GeneratorStage:
     old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
     own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
     own_steps: int = 2  # most denoise steps of that rollout
+    robust: float = 0.0  # squared error of a cell beyond which, after own frames, more error counts ever less; 0: never
     adversarial: float = 0.0  # weight of the critic's judgement of frames made from pure noise
     critic_rate: float = 2e-4  # learning rate of the critic
     stream_frames: int = 48  # longest stretch that the model rolls out on its own
@@ -84,6 +85,7 @@ class TrainSettings:
     latents: str = ""  # folder of encoded footage; out/latents by default
     out: str = "runs/train"
     init: str = ""  # checkpoint folder to start from; by default the one in `out`, if there is one
+    codec_from: str = ""  # checkpoint folder whose codec a new network takes over, instead of training one
     device: str = "auto"
     seed: int = 0
     compile: bool = True
