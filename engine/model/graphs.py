@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,31 +22,34 @@ FIRST_CALLS = 2  # calls of a pass that are made kernel by kernel: recording doe
 
 
 def capture_on(device: torch.device) -> Capture | None:
-    """How passes are recorded on a device; None where they cannot be."""
-    return capture if device.type == "cuda" else None
+    """How passes over the same buffers are recorded on a device; None where they cannot be."""
+    return Recorder(device) if device.type == "cuda" else None
 
 
-def capture(run: Pass, inputs: tuple[Tensor, ...]) -> tuple[Callable[[], object], tuple[Tensor, ...]]:
-    """Record the kernels that `run` launches. Whatever has to be made once is made by a first run."""
-    device = inputs[0].device
-    if device not in _shared:
-        _shared[device] = torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
-    pool, stream = _shared[device]
-    stream.wait_stream(torch.cuda.current_stream(device))
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.stream(stream):
-        run(*inputs)
-        graph.capture_begin(pool=pool, capture_error_mode="thread_local")
-        try:
-            results = run(*inputs)
-        finally:
-            graph.capture_end()
-    torch.cuda.current_stream(device).wait_stream(stream)
-    return graph.replay, results
+class Recorder:
+    """Records graphs that use the same memory in turn, since none runs beside another."""
 
+    streams: dict[torch.device, torch.cuda.Stream] = {}  # of each GPU, one to record on
 
-# Of each GPU: memory that all graphs use in turn, since none runs beside another, and a stream to record on.
-_shared: dict[torch.device, tuple[Any, torch.cuda.Stream]] = {}
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.pool = device, torch.cuda.graph_pool_handle()
+        if device not in self.streams:
+            self.streams[device] = torch.cuda.Stream(device)
+
+    def __call__(self, run: Pass, inputs: tuple[Tensor, ...]) -> tuple[Callable[[], object], tuple[Tensor, ...]]:
+        """Record the kernels that `run` launches. Whatever has to be made once is made by a first run."""
+        present, stream = torch.cuda.current_stream(self.device), self.streams[self.device]
+        stream.wait_stream(present)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.stream(stream):
+            run(*inputs)
+            graph.capture_begin(pool=self.pool, capture_error_mode="thread_local")
+            try:
+                results = run(*inputs)
+            finally:
+                graph.capture_end()
+        present.wait_stream(stream)
+        return graph.replay, results
 
 
 class Graph:

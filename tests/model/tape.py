@@ -46,7 +46,7 @@ def tensors(made: Any) -> list[Tensor]:
 
 
 def record(run: Pass, inputs: tuple[Tensor, ...]) -> tuple[Callable[[], object], tuple[Tensor, ...]]:
-    """As `engine.model.graphs.capture`, but that recording runs the pass as well."""
+    """As `engine.model.graphs.Recorder`, but that recording runs the pass as well."""
     run(*inputs)
     with torch.no_grad(), Tape() as tape:
         results = run(*inputs)
