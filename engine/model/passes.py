@@ -181,7 +181,8 @@ def lend(model: WorldModel, batch: int, graphs: bool) -> Passes:
     record = capture_on(model.device) if graphs else None
     idle = model.idle.get(batch) if record else None
     if not idle:
-        return Passes(model, batch, record)
+        with torch.inference_mode(False):  # so that a rollout in any mode can write to the buffers
+            return Passes(model, batch, record)
     passes = idle.pop()
     assert isinstance(passes, Passes)
     passes.clear()

@@ -57,7 +57,8 @@ def test_recorded_steps_equal_plain_ones(batch: int, recorded: None) -> None:
 @torch.no_grad()
 def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
     model = random_model()
-    walk(model, 1, graphs=True)
+    with torch.inference_mode():  # what is made in it can be written to by others
+        walk(model, 1, graphs=True)
     gc.collect()
     (left,) = model.idle[1]
     assert isinstance(left, passes.Passes)
@@ -68,6 +69,9 @@ def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
     assert one.passes is left and other.passes is not left and not model.idle[1]
     assert one.passes.graphs.graphs == held
     assert not any(tensor.any() for tensor in (*one.cache.keys, one.recent_tokens, one.shown.there))
+    del one, other
+    gc.collect()
+    assert torch.equal(walk(model, 1, graphs=True), walk(model, 1, graphs=False))
 
 
 def test_nothing_is_recorded_on_a_cpu() -> None:
