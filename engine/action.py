@@ -76,6 +76,19 @@ class ActionSpec:
         self.validate(action)
         return action
 
+    def encoded(self, vectors: np.ndarray) -> np.ndarray:
+        """Encoded actions [n, size] as `encode` gives them; a key counts as held from 0.5. Raises ActionError."""
+        values = np.array(vectors, dtype=np.float32)
+        if values.ndim != 2 or values.shape[1] != self.size:
+            raise ActionError(f"encoded actions have shape (n, {self.size}), not {values.shape}")
+        keys, mouse = values[:, : len(self.keys)], values[:, len(self.keys) :]
+        within = np.abs(mouse) <= self.scale[len(self.keys) :] * (1 + 1e-6)
+        fine = np.isfinite(values).all(axis=1) & within.all(axis=1)
+        if not fine.all():
+            self.decode(values[fine.argmin()])  # says what is wrong with it
+        keys[:] = keys >= 0.5
+        return values
+
     def clip(self, action: Action) -> Action:
         """The nearest action that the world can take: mouse motion within its limits, absent axes still.
 

@@ -14,8 +14,8 @@ from engine.core import Engine, Step
 from engine.data.history import Told
 from engine.errors import SessionError
 from engine.model import pose as poses
-from engine.model.codec import to_bytes
 from engine.model.diffusion import schedule
+from engine.model.machine import Fetch, send
 from engine.model.rollout import Rollout
 from engine.session import Session
 
@@ -30,10 +30,12 @@ class SessionBatch:
     def __init__(self, engine: Engine, size: int) -> None:
         self.engine, self.size = engine, size
         levels = schedule(engine.denoise_steps)
-        self.rollout = Rollout(engine.model, size, levels, [0] * size)
+        self.rollout = Rollout(engine.model, size, levels, [0] * size, graphs=engine.graphs)
         self.begun: dict[int, Session] = {}  # by row: sessions that the next step takes in
         self.counts = [0] * size  # frames of each session; 0 before its first reset
-        self.steps: list[Step] = []  # of each row, after `step`
+        self.frames = np.zeros((size, *engine.world.frame_shape), dtype=np.uint8)  # of the last step
+        self.poses = torch.zeros(size, poses.SIZE)  # of the last step, on the host
+        self.latency_ms = 0.0
 
     def begin(self, row: int, start: int | np.ndarray = 0, history: Told | None = None, seed: int = 0) -> np.ndarray:
         """Begin the session of a row as `Engine.reset` does; its present frame, uint8 [height, width, 3]."""
@@ -45,31 +47,38 @@ class SessionBatch:
         return frame
 
     @torch.inference_mode()
-    def step(self, actions: Sequence[Action]) -> np.ndarray:
+    def step(self, actions: Sequence[Action] | np.ndarray) -> np.ndarray:
         """The frames that follow `actions`, one for each row, uint8 [size, height, width, 3].
 
-        Raises ActionError, or SessionError if a row has not begun.
+        actions: Actions, or encoded ones [size, .]. Raises ActionError, or SessionError if a row has not begun.
         """
         begun = time.perf_counter()
         if 0 in self.counts:
             raise SessionError(f"session {self.counts.index(0)} of the batch has not begun: reset comes first")
-        spec, model = self.engine.action_spec, self.engine.model
-        encoded = np.stack([spec.encode(action) for action in actions])
+        spec, rollout = self.engine.action_spec, self.rollout
+        told = actions if isinstance(actions, np.ndarray) else np.stack([spec.encode(action) for action in actions])
+        encoded = send(spec.encoded(told), rollout.device)
         self._take_in()
-        latents = self.rollout.step(torch.from_numpy(encoded).to(model.device))
-        frames = to_bytes(model.codec.decode(latents.to(model.dtype))).cpu().numpy()
+        latents, pose = rollout.propose(encoded)
+        arriving = Fetch(rollout.passes.decode(latents), pose)  # the commit is made meanwhile
+        rollout.observe(latents, encoded, pose)
+        rollout.draw_ahead()
+        frames, self.poses = arriving.wait()
+        self.frames = frames.numpy()
         self.counts = [count + 1 for count in self.counts]
-        latency = (time.perf_counter() - begun) * 1e3
-        self.steps = [Step(frame, latency, self.info(row)) for row, frame in enumerate(frames)]
-        return frames
+        self.latency_ms = (time.perf_counter() - begun) * 1e3
+        return self.frames
+
+    def result(self, row: int) -> Step:
+        """What the last step led to in a row."""
+        return Step(self.frames[row], self.latency_ms, self.info(row))
 
     def info(self, row: int) -> dict[str, Any]:
         """Of a row's present frame, what `Step.info` says."""
         session, unit = self.begun.get(row), self.engine.world.camera.pose_unit
         bank = self.rollout.banks[row] if session is None else session.rollout.banks[0]
-        pose = self.rollout.pose[row] if session is None else session.rollout.pose[0]
         return {
-            "pose": poses.to_game(pose, unit),
+            "pose": poses.to_game(self.poses[row], unit) if session is None else session.pose,
             "frame_index": self.counts[row] - 1,
             "memory_on": bank.recall.on,
             "memory_entries": bank.num_entries,
@@ -87,7 +96,8 @@ class SessionBatch:
         for row, session in self.begun.items():
             one = session.rollout
             pose[row], velocity[row], anchor[row] = one.pose[0], one.velocity[0], one.anchor[0]
-            whole.banks[row], whole.randoms[row], whole.slots[row] = one.banks[0], one.randoms[0], one.slots[0]
+            whole.banks[row], whole.slots[row] = one.banks[0], one.slots[0]
+            whole.use_random(row, one.randoms[0])
             for held, own in zip(whole.shown, one.shown, strict=True):
                 held[row] = own[0]
             for behind in range(window):
@@ -118,7 +128,7 @@ class Seat:
 
     def step(self, action: Action) -> Step:
         """What the batch's last step led to in this row."""
-        return self.batch.steps[self.row]
+        return self.batch.result(self.row)
 
     def close(self) -> None:
         """The batch's engine is closed by whoever loaded it."""

@@ -52,11 +52,12 @@ class Engine:
 
     def __init__(
         self, model: WorldModel, manifest: checkpoint.Manifest, world: worlds.World, device: torch.device, seed: int,
-        denoise_steps: int,
+        denoise_steps: int, graphs: bool = True,
     ) -> None:  # fmt: skip
         self.manifest, self.world = manifest, world
         self.action_spec = world.action_spec
         self.device, self.seed, self.denoise_steps = str(device), check_seed(seed), denoise_steps
+        self.graphs = graphs
         self._model: WorldModel | None = model
         self.checkpoint_hash = manifest.digest
         self.session: Session | None = None
@@ -64,12 +65,13 @@ class Engine:
     @classmethod
     def load(
         cls, name: str = "doom", device: str = "auto", seed: int = 0, denoise_steps: int | None = None,
-        threads: int | None = None,
+        threads: int | None = None, graphs: bool = True,
     ) -> Engine:  # fmt: skip
         """Load a world's shipped checkpoint, or the checkpoint in the folder `name`.
 
         device: "auto", "cpu" or "cuda". denoise_steps: evaluations of the generator per frame; by
-        default what the checkpoint was made for. threads: of the CPU; all by default. Raises EngineError kinds.
+        default what the checkpoint was made for. threads: of the CPU; all by default. graphs: launch a step's
+        work on a GPU in a few parts recorded before; same frames, sooner. Raises EngineError kinds.
         """
         if threads is not None:
             torch.set_num_threads(at_least_one(threads, "threads"))
@@ -86,7 +88,7 @@ class Engine:
         steps = denoise_steps if denoise_steps is not None else int(manifest.notes.get("denoise_steps", DENOISE_STEPS))
         model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        return cls(model, manifest, world, chosen, seed, at_least_one(steps, "denoise_steps"))
+        return cls(model, manifest, world, chosen, seed, at_least_one(steps, "denoise_steps"), bool(graphs))
 
     @property
     def model(self) -> WorldModel:
@@ -246,7 +248,7 @@ class Engine:
     def share(self, seed: int | None = None) -> Engine:
         """Another engine on the same network in memory, with a session of its own to `reset`."""
         device, seed = self.model.device, self.seed if seed is None else seed
-        return Engine(self.model, self.manifest, self.world, device, seed, self.denoise_steps)
+        return Engine(self.model, self.manifest, self.world, device, seed, self.denoise_steps, self.graphs)
 
     def branch(self, snapshot: Snapshot | None = None) -> Engine:
         """Another engine that goes on from a snapshot, or from the present frame, while this one goes its own way."""
@@ -256,6 +258,8 @@ class Engine:
 
     def close(self) -> None:
         """End the session and let go of the network."""
+        if self._model is not None:
+            self._model.idle.clear()
         self.session = self._model = None
 
     def __enter__(self) -> Engine:
@@ -267,7 +271,7 @@ class Engine:
     def _new_session(self, seed: int) -> Session:
         levels = schedule(self.denoise_steps)
         rewind_frames = math.ceil(REWIND_SECONDS * self.world.rate)
-        return Session(self.model, self.world.camera.pose_unit, levels, seed, rewind_frames)
+        return Session(self.model, self.world.camera.pose_unit, levels, seed, rewind_frames, self.graphs)
 
     def _present(self) -> Session:
         if self.session is None and self._model is not None:

@@ -14,6 +14,7 @@ from engine.data import thumbnails
 from engine.errors import SessionError
 from engine.model import pose as poses
 from engine.model.codec import to_bytes, to_unit
+from engine.model.machine import Fetch, send
 from engine.model.memory_bank import MemoryBank, coverage, probe_points
 from engine.model.moments import Moment, capture, resume
 from engine.model.network import WorldModel
@@ -40,14 +41,16 @@ class Attended:
 class Session:
     """A rollout of one session, spoken to in pictures, encoded actions and the game's poses.
 
-    rewind_frames: how far back one can go at most. Each frame takes its latent and little more.
+    rewind_frames: how far back one can go at most. Each frame takes its latent and little more. graphs: as of Rollout.
     """
 
     def __init__(
-        self, model: WorldModel, pose_unit: float, levels: list[float], seed: int, rewind_frames: int = 0
-    ) -> None:
+        self, model: WorldModel, pose_unit: float, levels: list[float], seed: int, rewind_frames: int = 0,
+        graphs: bool = False,
+    ) -> None:  # fmt: skip
         self.model, self.pose_unit, self.seed = model, pose_unit, seed
-        self.rollout = Rollout(model, 1, levels, [seed])
+        self.rollout = Rollout(model, 1, levels, [seed], graphs=graphs)
+        self.fetched: tuple[Tensor, Tensor] | None = None  # a pose [1, SIZE] of the rollout's, and its copy on the host
         self.begun = 0  # frames of history
         self.window = model.settings.recent_frames
         self.trail: deque[Moment] = deque(maxlen=rewind_frames + self.window)
@@ -70,7 +73,9 @@ class Session:
     @property
     def pose(self) -> tuple[float, float, float, float]:
         """(x, y, z, angle) as the network believes it, in the game's units and degrees."""
-        return poses.to_game(self.rollout.pose[0], self.pose_unit)
+        pose = self.rollout.pose
+        here = self.fetched[1] if self.fetched is not None and self.fetched[0] is pose else pose.cpu()
+        return poses.to_game(here[0], self.pose_unit)
 
     @property
     def recall(self) -> Recall:
@@ -93,7 +98,7 @@ class Session:
     def attended(self) -> list[Attended]:
         """The entries that the present frame was drawn from, by slot."""
         bank, now = self.rollout.banks[0], self.rollout.pose
-        held = [(slot, entry) for slot, entry in enumerate(self.rollout.slots[0]) if entry >= 0]
+        held = [(slot, entry) for slot, entry in enumerate(self.rollout.slots[0].tolist()) if entry >= 0]
         seen_from = bank.poses[[entry for _, entry in held]]
         points, fov = probe_points(now, bank.settings.fov), bank.settings.fov
         covered = coverage(seen_from[None], now[:, None, :2].expand_as(points), points, fov)[0].mean(dim=-1).tolist()
@@ -142,11 +147,15 @@ class Session:
     def step(self, action: np.ndarray) -> np.ndarray:
         """Encoded action [size] -> the frame it leads to, uint8 [H, W, 3]."""
         self._empty_slots()
-        told = torch.from_numpy(action).to(self.model.device)
-        latent = self.rollout.step(told.unsqueeze(0))
+        told = send(action, self.model.device)
+        latent, pose = self.rollout.propose(told.unsqueeze(0))
+        arriving = Fetch(self.rollout.passes.decode(latent), pose)  # the commit is made meanwhile
+        self.rollout.observe(latent, told.unsqueeze(0), pose)
         self._note_moment(latent[0], told, None)
         self.done.append(np.array(action, dtype=np.float32))
-        frame = self.frame()
+        pixels, told_pose = arriving.wait()
+        self.fetched = pose, told_pose
+        frame = pixels[0].numpy().copy()
         self._note_entry(frame)
         return frame
 
@@ -206,8 +215,8 @@ class Session:
     def _empty_slots(self) -> None:
         """Empty the memory slots of entries that may not be used any more."""
         rollout, recall = self.rollout, self.recall
-        kept = [entry if recall.allows(entry) else -1 for entry in rollout.slots[0]]
-        if kept != rollout.slots[0]:
+        kept = [entry if recall.allows(entry) else -1 for entry in rollout.slots[0].tolist()]
+        if kept != rollout.slots[0].tolist():
             rollout.slots[0] = kept
             rollout.clear_memory()
             rollout.show_again()

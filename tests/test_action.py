@@ -23,6 +23,17 @@ def test_encoding_puts_keys_in_the_spec_order_then_the_mouse():
     assert STILL.encode(Action()).tolist() == [0.0, 0.0]
 
 
+def test_encoded_actions_are_taken_as_if_they_had_been_decoded():
+    vectors = np.array([[0.7, 0.2, 1.0, -30.0], [0.0, 0.5, 0.0, 2.5]])
+    expected = [YAW.encode(YAW.decode(vector)) for vector in vectors]
+    np.testing.assert_array_equal(YAW.encoded(vectors), expected)
+    assert STILL.encoded(np.ones((3, 2))).shape == (3, 2)
+    for wrong, says in ((np.zeros((2, 3)), "shape"), ([[0, 0, 0, 1], [0, 0, 0, 31]], "31 is out of range"),
+                        ([[0, np.nan, 0, 0]], "0 or 1"), ([[0, 0, 0, np.inf]], "finite")):  # fmt: skip
+        with pytest.raises(ActionError, match=says):
+            YAW.encoded(np.asarray(wrong))
+
+
 def test_a_key_held_twice_counts_once():
     assert YAW.encode(Action(keys=("back", "back"))).tolist() == [0.0, 1.0, 0.0, 0.0]
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BENCHES = ("codec", "next_frame", "revisit", "drift", "memory", "actions", "latency", "growth", "throughput", "replay")
+BENCHES = (
+    "codec", "next_frame", "revisit", "drift", "memory", "actions", "latency", "stages", "growth", "throughput",
+    "replay",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

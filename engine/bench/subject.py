@@ -48,10 +48,10 @@ class Subject:
         parts = [to_bytes(self.model.codec.decode(part)).cpu() for part in flat.split(self.at_once)]
         return torch.cat(parts).unflatten(0, latents.shape[:-3]).numpy()
 
-    def rollout(self, batch: int, memory: str = "blocks", steps: int = 0) -> Rollout:
+    def rollout(self, batch: int, memory: str = "blocks", steps: int = 0, graphs: bool = False) -> Rollout:
         """A new rollout of `batch` sessions, seeded by row; steps: denoise steps, the engine's own by default."""
         seeds = [self.settings.seed + row for row in range(batch)]
-        return Rollout(self.model, batch, schedule(steps or self.engine.denoise_steps), seeds, memory)
+        return Rollout(self.model, batch, schedule(steps or self.engine.denoise_steps), seeds, memory, graphs)
 
     def now(self) -> float:
         """Seconds, when all work given to the device is done."""

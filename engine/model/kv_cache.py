@@ -64,6 +64,13 @@ class KVCache:
         for layer, row in self.readers.items():
             self._write(layer, slot, kv[row])
 
+    def write_slots(self, rows: Tensor, slots: Tensor, kv: Tensor) -> None:
+        """Show K memory entries in slots [K] of sessions [K]: kv [readers, 2, K, heads, tokens, head_dim]."""
+        for layer, reader in self.readers.items():
+            for buffer, written in zip((self.keys[layer], self.values[layer]), kv[reader], strict=True):
+                frames = buffer.unflatten(2, (-1, self.tokens))
+                frames[rows, :, slots] = written
+
     def grow(self, slots: int) -> None:
         """Have at least `slots` memory slots; new ones are empty. Recent frames keep their content."""
         if slots <= self.slots:

@@ -1,8 +1,12 @@
-"""The machine: which device the network runs on, and in which type of number."""
+"""The machine: which device the network runs on, in which type of number, and how numbers reach it and come back."""
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
 import torch
+from torch import Tensor
 
 from engine.errors import ConfigError
 
@@ -30,3 +34,53 @@ def number_type(device: torch.device) -> torch.dtype:
         return torch.bfloat16
     native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if native else torch.float32
+
+
+def constant(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """These numbers on the device and in the type of `like`, sent there once: sending has the host wait for a GPU."""
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return like.new_tensor(values)
+    return _constant(values, like.device, like.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device, dtype=dtype)
+
+
+def send(array: np.ndarray, device: torch.device) -> Tensor:
+    """The array on the device. The host does not wait for it; on a CPU it is the array's own memory."""
+    return torch.from_numpy(array).to(device, non_blocking=True)
+
+
+class Fetch:
+    """Tensors on their way to the host, while the device goes on with what it is given afterwards."""
+
+    streams: dict[torch.device, torch.cuda.Stream] = {}  # of each GPU, one that only copies
+
+    def __init__(self, *tensors: Tensor) -> None:
+        self.arrived: torch.cuda.Event | None = None
+        self.tensors = tensors
+        if tensors[0].is_cuda:
+            self._begin(tensors[0].device)
+
+    def wait(self) -> tuple[Tensor, ...]:
+        """The tensors in the host's memory."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return self.tensors
+
+    def _begin(self, device: torch.device) -> None:
+        if device not in self.streams:
+            self.streams[device] = torch.cuda.Stream(device)
+        stream = self.streams[device]
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            pinned = [torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True) for tensor in self.tensors]
+            for here, there in zip(pinned, self.tensors, strict=True):
+                here.copy_(there, non_blocking=True)
+                there.record_stream(stream)
+            self.arrived = torch.cuda.Event()
+            self.arrived.record(stream)
+        self.tensors = tuple(pinned)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.memory import quantise, restore
+from engine.model.machine import constant
+from engine.model.memory import quantise
 from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
 
@@ -29,7 +30,7 @@ def probe_points(pose: Tensor, fov: float) -> Tensor:
     """Points on the ground [.., rays * depths, 2] that a camera at `pose` [.., SIZE] looks at."""
     half = math.radians(fov) / 2
     angles = torch.linspace(-half, half, PROBE_RAYS, device=pose.device) * 0.95
-    depths = torch.tensor(PROBE_DEPTHS, device=pose.device)
+    depths = constant(PROBE_DEPTHS, angles)
     heading = pose[..., 2, None] + angles
     ray = torch.stack([heading.cos(), heading.sin()], dim=-1)
     points = pose[..., None, None, :2] + ray.unsqueeze(-2) * depths[:, None]
@@ -99,7 +100,8 @@ class MemoryBank:
         self.latents = torch.zeros(0, rows, columns, channels, dtype=torch.int8, device=device)
         self.latent_scales = torch.zeros(0, rows, columns, 1, dtype=torch.float16, device=device)
         self.nearness = torch.zeros(0, rows, columns, dtype=torch.float16, device=device)
-        self.cells: dict[tuple[int, int, int], list[int]] = {}
+        self._cells: dict[tuple[int, int, int], list[int]] = {}
+        self.num_indexed = 0  # entries that are in it
         self.recall = Recall()
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
@@ -113,14 +115,24 @@ class MemoryBank:
 
         That frame: its latent [rows, columns, channels], 1 / distance [rows, columns], and pose [SIZE].
         """
+        self.put([*quantise(entry), pose, *quantise(latent), nearness])
+
+    def put(self, kept: Sequence[Tensor]) -> None:
+        """The same from what the buffers hold of it, in their order."""
         if self.num_entries == len(self.tokens) or self.num_entries < self.frozen:
             self._grow()
-        index = self.num_entries
-        self.tokens[index], self.scales[index] = quantise(entry)
-        self.latents[index], self.latent_scales[index] = quantise(latent)
-        self.poses[index], self.nearness[index] = pose, nearness
-        self.cells.setdefault(self._cell(pose), []).append(index)
+        for name, values in zip(BUFFERS, kept, strict=True):
+            getattr(self, name)[self.num_entries] = values
         self.num_entries += 1
+
+    @property
+    def cells(self) -> dict[tuple[int, int, int], list[int]]:
+        """Entries by where they were seen from. Those kept since it was last asked are read off the device now."""
+        new = range(self.num_indexed, self.num_entries)
+        for index, pose in zip(new, self.poses[new.start : new.stop].tolist(), strict=True):
+            self._cells.setdefault(self._cell(pose), []).append(index)
+        self.num_indexed = self.num_entries
+        return self._cells
 
     def share(self) -> MemoryBank:
         """A bank of the same entries in the same buffers; whichever would write over the other's copies them first."""
@@ -132,53 +144,24 @@ class MemoryBank:
         return twin
 
     def keep(self, count: int) -> None:
-        """Forget all entries but the first `count`, and index those."""
-        self.num_entries = count
-        self.cells = {}
-        for index, pose in enumerate(self.poses[:count].tolist()):
-            self.cells.setdefault(self._cell(pose), []).append(index)
+        """Forget all entries but the first `count`."""
+        self.num_entries, self.num_indexed, self._cells = count, 0, {}
 
-    def read(self, indices: Tensor, dtype: torch.dtype) -> Tensor:
-        """Entries [len(indices), tokens, memory_dim]."""
-        return restore(self.tokens[indices], self.scales[indices], dtype)
-
-    def frame(self, index: int, dtype: torch.dtype) -> Tensor:
-        """The latent [rows, columns, channels] of an entry's frame."""
-        return restore(self.latents[index], self.latent_scales[index], dtype)
-
-    def select(self, now: Tensor, count: int) -> Tensor:
-        """Indices of at most `count` entries for cameras `now` [K, SIZE]: entry 0 (the sink), those pinned, the best.
-
-        None is among them that the player forgot.
-        """
-        if self.num_entries == 0 or not self.recall.on:
-            return torch.zeros(0, dtype=torch.long, device=self.device)
-        always, pool = self.recall.always, self._candidates(now)
-        newest = pool.float() / max(1, self.num_entries - 1)
-        hidden = torch.tensor([*self.recall.pinned, *self.recall.forgotten], dtype=torch.long, device=self.device)
-        valid = ~torch.isin(pool, hidden).unsqueeze(0)
-        poses = self.poses[pool].unsqueeze(0)
-        free = count - len(always)
-        index, filled = choose(poses, valid, now.unsqueeze(0), free, self.settings.fov, newest.unsqueeze(0))
-        chosen = pool[index[0][filled[0]]]
-        first = torch.tensor(always, dtype=torch.long, device=self.device)
-        return torch.cat([first, chosen[chosen != 0]])[:count]
-
-    def _candidates(self, now: Tensor) -> Tensor:
-        """At most CANDIDATES entries: all while they are few, else the newest of each cell and direction around it."""
-        if self.num_entries <= CANDIDATES:
-            return torch.arange(self.num_entries, device=self.device)
-        x, y, _ = self._cell(now[-1])
+    def candidates(self, now: Sequence[float]) -> list[int]:
+        """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those of each cell and direction
+        around it."""
+        cells = self.cells
+        x, y, _ = self._cell(now)
         found: list[int] = []
         share = CANDIDATES // ((2 * REACH + 1) ** 2 * SECTORS)
         for dx, dy, sector in itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)):
-            found += self.cells.get((x + dx, y + dy, sector), [])[-share:]
+            found += cells.get((x + dx, y + dy, sector), [])[-share:]
         recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
-        return torch.tensor(sorted({*found, *recent}), dtype=torch.long, device=self.device)
+        return sorted({*found, *recent})
 
-    def _cell(self, pose: Tensor | Sequence[float]) -> tuple[int, int, int]:
+    def _cell(self, pose: Sequence[float]) -> tuple[int, int, int]:
         """Where a camera stands and which way it looks, coarsely."""
-        x, y, heading = (float(value) for value in pose[:3])
+        x, y, heading = pose[:3]
         return math.floor(x / CELL), math.floor(y / CELL), math.floor(heading / (2 * math.pi) * SECTORS) % SECTORS
 
     def _grow(self) -> None:

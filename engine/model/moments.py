@@ -43,7 +43,7 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, picture: bytes | N
         motion=rollout.velocity,
         pose=rollout.pose,
         anchor=rollout.anchor,
-        slots=tuple(rollout.slots[0]),
+        slots=tuple(rollout.slots[0].tolist()),
         num_entries=rollout.banks[0].num_entries,
         random=rollout.randoms[0].get_state(),
         picture=picture,
@@ -62,12 +62,13 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     window = model.settings.recent_frames
     bank.keep(last.num_entries)
     bank.recall = last.recall
-    rollout.banks = [bank]
+    rollout.banks[0] = bank
     rollout.num_frames = last.num_frames
     rollout.pose, rollout.velocity, rollout.anchor = last.pose, last.motion, last.anchor
-    rollout.slots = [list(last.slots)]
+    rollout.slots[0] = last.slots
     rollout.shown.there.fill_(False)
     rollout.randoms[0].set_state(last.random)
+    rollout.drawn = None
     rollout.recent_tokens.zero_()
     rollout.recent_poses[:] = moments[0].pose
     for moment in moments[-window:]:
@@ -80,7 +81,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
         rollout.recent_tokens[:, ring] = tokens[:, 0]
         rollout.recent_poses[:, ring] = moment.pose
         if moment is last:
-            rollout.show_last(moment.latent, tokens, moment.pose)
+            rollout.passes.show_last(moment.latent, tokens, moment.pose)
     for held in (*rollout.cache.keys, *rollout.cache.values):
         held.zero_()
     rollout.show_again()

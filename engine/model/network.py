@@ -27,6 +27,7 @@ class WorldModel(nn.Module):
         self.generator = Generator(settings)
         scale = settings.action_scale or [1.0] * settings.action_size
         self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
+        self.idle: dict[int, list[object]] = {}  # by batch: what rollouts have left behind for others (see passes.py)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from engine.model.machine import constant
+
 SIZE = 4  # numbers of a pose, and of a motion
 MOTION_SCALE = (8.0, 8.0, 2.0, 8.0)  # brings one frame's motion (pose units, but for the turn's radians) to about 1
 
@@ -39,12 +41,12 @@ def motion_between(start: Tensor, end: Tensor) -> Tensor:
     forward = delta[..., 0] * heading.cos() + delta[..., 1] * heading.sin()
     right = delta[..., 1] * heading.cos() - delta[..., 0] * heading.sin()
     motion = torch.stack([forward, right, wrap(end[..., 2] - heading), end[..., 3] - start[..., 3]], dim=-1)
-    return motion * motion.new_tensor(MOTION_SCALE)
+    return motion * constant(MOTION_SCALE, motion)
 
 
 def advance(start: Tensor, motion: Tensor) -> Tensor:
     """The pose that `motion` (scaled, as `motion_between` gives it) leads to from `start`."""
-    forward, right, angle, up = (motion / motion.new_tensor(MOTION_SCALE)).unbind(-1)
+    forward, right, angle, up = (motion / constant(MOTION_SCALE, motion)).unbind(-1)
     cos, sin = start[..., 2].cos(), start[..., 2].sin()
     x = start[..., 0] + forward * cos - right * sin
     y = start[..., 1] + forward * sin + right * cos

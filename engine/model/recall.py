@@ -22,6 +22,11 @@ class Recall:
         return self.on and entry not in self.forgotten
 
     @property
+    def plain(self) -> bool:
+        """Whether nothing was decided."""
+        return self.on and not self.pinned and not self.forgotten
+
+    @property
     def always(self) -> list[int]:
         """The entries that every choice begins with: the sink, which is entry 0, and those pinned."""
         return [entry for entry in dict.fromkeys((0, *self.pinned)) if self.allows(entry)]

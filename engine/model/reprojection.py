@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model import pose as poses
+from engine.model.machine import constant
 from engine.model.memory_bank import choose
 from engine.model.settings import ModelSettings
 
@@ -130,7 +131,7 @@ def find_cells(
     mistaken = (expected.clamp(min=FARTHEST) / found).log().clamp(-3, 3)
     turned = poses.wrap(there[..., 2] - now[..., 2]).unsqueeze(-1).expand_as(magnified)
     newest = torch.zeros_like(magnified)
-    newest[:, 0] = 1
+    newest[:, 0].fill_(1)
     others = torch.stack([magnified, mistaken, mistaken.abs(), turned.cos(), asked.clamp(max=4), newest], dim=-1)
     phases = torch.cat([math.pi * within, 2 * math.pi * within], dim=-1)
     return index, torch.cat([phases.sin(), phases.cos(), others], dim=-1), seen
@@ -144,7 +145,7 @@ def _carry(
     nearness: [B, *, N]; ray and down [N]: how far to the right and down they are, as shares of their distance.
     Returns nearness, ray and down there, and whether they lie ahead.
     """
-    moved = poses.motion_between(start, end) / start.new_tensor(poses.MOTION_SCALE)
+    moved = poses.motion_between(start, end) / constant(poses.MOTION_SCALE, start)
     forward, right, angle, up = (part.unsqueeze(-1) for part in moved.unbind(-1))
     cos, sin = angle.cos(), angle.sin()
     along, across = 1 - nearness * forward, ray - nearness * right

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.kv_cache import KVCache
-from engine.model.memory_bank import MemoryBank
+from engine.model.banks import Banks
+from engine.model.machine import send
 from engine.model.network import WorldModel
-from engine.model.parallel import looking_back
-from engine.model.reprojection import Shown
+from engine.model.passes import give_back, lend
 from engine.model.rope import Place
-from engine.model.sampler import denoise
 
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
 SHOWN_AT_ONCE = 64  # frames of a full history written into the cache at once
-LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
+ENTRIES_AT_ONCE = 256  # entries written into memory slots at once
 
 
 class Rollout:
@@ -29,39 +29,31 @@ class Rollout:
     [B, SIZE] (see pose.py). `memory` says what the memory slots hold: "blocks", the memory model's entries;
     "plain", each block's exact last frame; "none", nothing; "full", every exact frame that has
     left the window, all of them attended to, at a cost that grows with the history (for measuring).
+    graphs: have a GPU launch each pass as a whole (graphs.py); nothing else changes.
     """
 
     def __init__(
-        self, model: WorldModel, batch: int, levels: Sequence[float], seeds: Sequence[int], memory: str = "blocks"
-    ) -> None:
-        settings = model.settings
+        self, model: WorldModel, batch: int, levels: Sequence[float], seeds: Sequence[int], memory: str = "blocks",
+        graphs: bool = False,
+    ) -> None:  # fmt: skip
         self.model, self.batch, self.levels, self.memory = model, batch, list(levels), memory
         self.device = model.device
         self.randoms = [torch.Generator(device=self.device).manual_seed(seed) for seed in seeds]
-        self.cache = KVCache(model, batch)
-        self.banks = [MemoryBank(settings, self.device) for _ in range(batch)]
+        self.drawn: Tensor | None = None  # noise of the coming frame, if it was drawn ahead
+        self.passes = passes = lend(model, batch, graphs and memory in ("blocks", "none"))
+        if passes.graphs.record is not None:
+            weakref.finalize(self, give_back, passes).atexit = False
+        self.cache, self.shown = passes.cache, passes.shown
+        self.recent_tokens, self.recent_poses = passes.recent_tokens, passes.recent_poses
+        self.banks = Banks(model.settings, self.device, batch)
         self.num_frames = 0
-        window = settings.recent_frames
-        shape = (batch, window, settings.frame_tokens, settings.dim)
-        self.recent_tokens = torch.zeros(shape, dtype=model.dtype, device=self.device)
-        self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=self.device)
         self.plain_tokens: list[Tensor] = []
         self.past: list[tuple[Tensor, Tensor]] = []  # "full": tokens [B, tokens, dim] and pose [B, SIZE] of all frames
         self.num_shown = 0  # "full": frames of the past that the cache shows
         self.pose = torch.zeros(batch, poses.SIZE, device=self.device)
         self.velocity = torch.zeros(batch, poses.SIZE, device=self.device)
         self.anchor = torch.zeros(batch, 2, device=self.device)
-        self.slots = [[-1] * settings.memory_entries for _ in range(batch)]
-        rows, columns, _ = settings.latent_shape
-        frames = settings.memory_entries + 1  # one for each slot, and the last frame
-        self.shown = Shown(
-            torch.zeros(
-                batch, frames, rows * columns, settings.reference_dim, dtype=model.dtype, device=self.device
-            ),
-            torch.ones(batch, frames, rows, columns, device=self.device),
-            torch.zeros(batch, frames, poses.SIZE, device=self.device),
-            torch.zeros(batch, frames, dtype=torch.bool, device=self.device),
-        )
+        self.slots = np.full((batch, model.settings.memory_entries), -1)  # which entry each memory slot holds
 
     @torch.no_grad()
     def start(self, latents: Tensor, actions: Tensor, frame_poses: Tensor) -> None:
@@ -87,48 +79,42 @@ class Rollout:
 
         levels: noise levels in place of the rollout's own.
         """
-        asked, place, scaled, reference = self._prepare(action)
-        noise = self._noise()
-        latent, motion = denoise(
-            self.model.generator, noise, levels or self.levels, scaled, place, self.cache, reference
-        )
-        latent = self.model.codec.bound(latent)
-        return latent[:, 0], poses.advance(asked, motion[:, 0].float())
+        asked = self._turn(action)
+        given = self._noise(), asked, self.anchor, self._time(), action
+        return self.passes.imagine(levels or self.levels, *given)
 
     @torch.no_grad()
     def observe(self, latent: Tensor, action: Tensor, pose: Tensor) -> None:
         """Commit a finished frame: latent [B, ...] that followed `action` [B, size], seen from `pose` [B, SIZE]."""
-        pose = pose.float()
-        motion = looking_back(self.pose, pose)
-        self.velocity, self.pose = motion, pose
-        self._follow(pose)
-        tokens = self.model.encode_frames(
-            latent.unsqueeze(1).to(self.model.dtype),
-            action.unsqueeze(1).to(self.model.dtype),
-            motion.unsqueeze(1).to(self.model.dtype),
-        )
-        ring = self.num_frames % self.model.settings.recent_frames
-        self.recent_tokens[:, ring] = tokens[:, 0]
-        self.recent_poses[:, ring] = pose
-        self.cache.write_recent(ring, tokens, self._time(), poses.relative_to(pose.unsqueeze(1), self.anchor))
-        self.show_last(latent, tokens, pose)
-        if self.memory == "full":
-            self.past.append((tokens[:, 0], pose))
+        settings, pose = self.model.settings, pose.float()
+        ring = self.num_frames % settings.recent_frames
+        finishes = (self.num_frames + 1) % settings.block_frames == 0
+        given = latent, action, pose, self.pose, self.anchor, self._time()
+        self.velocity, kept = self.passes.commit(ring, finishes, *given)
+        self.pose = pose
         self.num_frames += 1
-        if self.num_frames % self.model.settings.block_frames == 0:
-            self._memorise(latent)
+        if self.memory == "full":
+            self.past.append((self.recent_tokens[:, ring].clone(), pose))
+        if finishes:
+            self.banks.append(kept)
+            if self.memory == "plain":
+                self.plain_tokens.append(self.recent_tokens[:, ring].clone())
 
-    def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor) -> None:
-        """Make the frame just committed, latent [B, ...] with tokens [B, 1, ...], a reference for the next one."""
-        shown, last = self.shown, self.model.settings.memory_entries
-        shown.features[:, last] = self.model.generator.reproject.features(latent.to(self.model.dtype))
-        shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
-        shown.poses[:, last], shown.there[:, last] = pose, True
+    def draw_ahead(self) -> None:
+        """Draw the coming frame's noise now, while the device is busy. Random states then are a frame ahead."""
+        if self.drawn is None:
+            self.drawn = self._noise()
+
+    def use_random(self, row: int, random: torch.Generator) -> None:
+        """Have a session's noise drawn from this from now on."""
+        self.randoms[row] = random
+        if self.drawn is not None:
+            self.drawn[row] = self._draw([row])[0]
 
     def use_memory(self, memory: str) -> None:
         """Change what the memory slots hold ("blocks" or "none") from the next frame on; the banks go on filling."""
         self.memory = memory
-        self.slots = [[-1] * self.model.settings.memory_entries for _ in range(self.batch)]
+        self.slots[:] = -1
         self.clear_memory()
 
     def clear_memory(self) -> None:
@@ -148,79 +134,73 @@ class Rollout:
     def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
         """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and
         what earlier frames show of it."""
-        asked, _ = self.model.ask(self.pose, self.velocity, action)
-        self._recall(asked)
-        place = self.model.place(self._time(), poses.relative_to(asked.unsqueeze(1), self.anchor))
-        last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=self.device)
-        reference = self.model.generator.reproject(self.shown, last, asked.unsqueeze(1))
-        return asked, place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
+        asked = self._turn(action)
+        return asked, *self.passes.prepare(asked, self.anchor, self._time(), action)
+
+    def _turn(self, action: Tensor) -> Tensor:
+        """Where the frame after `action` [B, size] is seen from, [B, SIZE], with the context made ready for it."""
+        asked, views, far = self.passes.look(self.pose, self.velocity, action, self.anchor)
+        changed = self._recall(views)
+        # Positions are measured from the camera again once it has gone far: products of large numbers lose digits.
+        if float(far.cpu().max()) >= ANCHOR_REACH:
+            self.anchor = self.pose[:, :2].clone()
+            self.show_again()
+        else:
+            self._show(*changed)
+        if self.memory == "full":
+            self._show_past()
+        return asked
 
     def _time(self) -> Tensor:
         return torch.full((self.batch, 1), self.num_frames, device=self.device)
 
     def _noise(self) -> Tensor:
-        shape = (1, *self.model.settings.latent_shape)
-        drawn = [torch.randn(shape, generator=random, device=self.device) for random in self.randoms]
-        return torch.stack(drawn).to(self.model.dtype)
+        drawn, self.drawn = self.drawn, None
+        return self._draw(range(self.batch)) if drawn is None else drawn
 
-    def _memorise(self, latent: Tensor) -> None:
-        """Compress the block that `latent` [B, ...] has just finished into one entry of each session's bank."""
-        settings = self.model.settings
-        last = torch.arange(self.num_frames - settings.block_frames, self.num_frames, device=self.device)
-        ring = last % settings.recent_frames
-        tokens, block_poses = self.recent_tokens[:, ring], self.recent_poses[:, ring]
-        entries = self.model.compress_blocks(tokens, block_poses)
-        nearness = self.shown.nearness[:, settings.memory_entries]
-        for bank, *kept in zip(self.banks, entries, block_poses[:, -1], latent, nearness, strict=True):
-            bank.append(*kept)
-        if self.memory == "plain":
-            self.plain_tokens.append(tokens[:, -1].clone())
+    def _draw(self, rows: Sequence[int]) -> Tensor:
+        """Noise [n, 1, ...] of some of the sessions."""
+        noise = torch.empty(len(rows), 1, *self.model.settings.latent_shape, device=self.device)
+        for place, row in zip(noise, rows, strict=True):
+            torch.randn(place.shape, generator=self.randoms[row], out=place)
+        return noise.to(self.model.dtype)
 
-    def _recall(self, asked: Tensor) -> None:
-        """Bring the entries that the coming frame may need into the cache's memory slots."""
-        if self.memory == "none":
+    def _recall(self, views: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Decide which entries the coming frame may need: the sessions and memory slots [K] that change."""
+        nothing = np.zeros(0, dtype=np.int64)
+        num_slots = self.slots.shape[1]
+        asked = None if self.memory == "none" else self.banks.candidates(views, num_slots)
+        if asked is None:
+            return nothing, nothing
+        picked = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.valid, views, asked.newest)
+        return _assign(self.slots, self.banks.wanted(asked, picked.cpu().numpy(), num_slots))
+
+    def _show(self, rows: np.ndarray, slots: np.ndarray) -> None:
+        """Write what memory slots [K] of sessions [K] hold into the cache.
+
+        Those of a single session one by one, so that what a slot shows does not depend on what changed with it.
+        """
+        at_once = 1 if self.batch == 1 else ENTRIES_AT_ONCE
+        for start in range(0, len(rows), at_once):
+            part = slice(start, start + at_once)
+            self._show_some(rows[part], slots[part])
+
+    def _show_some(self, rows: np.ndarray, slots: np.ndarray) -> None:
+        if self.passes.graphs.record is not None:  # few shapes: the last is written again
+            places = np.minimum(np.arange(1 << (len(rows) - 1).bit_length()), len(rows) - 1)
+            rows, slots = rows[places], slots[places]
+        entries = self.slots[rows, slots]
+        kept = self.banks.read(rows, entries)
+        row, slot = send(rows, self.device), send(slots, self.device)
+        if self.memory in ("blocks", "none"):
+            self.passes.show(kept, row, slot, self.anchor)
             return
-        if self.memory == "full":
-            self._show_past()
-        ahead = poses.turn(asked, torch.rad2deg(self.velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
-        now = torch.stack([ahead, asked], dim=1)
-        wanted = [
-            bank.select(view, len(slots)).tolist()
-            for bank, view, slots in zip(self.banks, now, self.slots, strict=True)
-        ]
-        changed = {slot for slots, chosen in zip(self.slots, wanted, strict=True) for slot in _assign(slots, chosen)}
-        for slot in sorted(changed):
-            self._show(slot)
-
-    def _show(self, slot: int) -> None:
-        """Write what `slot` holds in each session into the cache."""
-        held = [slots[slot] for slots in self.slots]
-        settings = self.model.settings
-        size = settings.memory_dim if self.memory == "blocks" else settings.dim
-        tokens = torch.zeros(self.batch, 1, settings.frame_tokens, size, dtype=self.model.dtype, device=self.device)
-        where = torch.zeros(self.batch, 1, poses.SIZE, device=self.device)
-        for row, (bank, index) in enumerate(zip(self.banks, held, strict=True)):
-            self.shown.there[row, slot] = index >= 0
-            if index < 0:
-                continue
-            where[row, 0] = self.shown.poses[row, slot] = bank.poses[index]
-            self.shown.nearness[row, slot] = bank.nearness[index]
-            frame = bank.frame(index, self.model.dtype)
-            self.shown.features[row, slot] = self.model.generator.reproject.features(frame)
-            if self.memory == "full":
-                continue
-            if self.memory == "plain":
-                tokens[row, 0] = self.plain_tokens[index][row]
-            else:
-                tokens[row] = bank.read(torch.tensor([index], device=self.device), self.model.dtype)
-        if self.memory == "full":
-            return
-        place = self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, self.anchor))
+        self.passes.show_frames(kept, row, slot)
         if self.memory == "plain":
-            kv = self.model.generator.recent(tokens, place, dated=False)[settings.memory_readers]
-        else:
-            kv = self.model.generator.remembered(tokens, place, dated=False)
-        self.cache.write_memory(slot, kv)
+            tokens = torch.stack([self.plain_tokens[entry][row] for row, entry in zip(rows, entries, strict=True)])
+            place = self.passes.place_undated(kept[2], self.anchor[row])
+            kv = self.model.generator.recent(tokens.unsqueeze(1), place, dated=False)
+            self.cache.write_slots(row, slot, kv[self.model.settings.memory_readers])
 
     def _show_past(self) -> None:
         """Write the frames that have left the window since the last time into memory slots of their own."""
@@ -234,13 +214,6 @@ class Rollout:
             self.cache.write_memory(self.num_shown, kv)
             self.num_shown += len(part)
 
-    def _follow(self, pose: Tensor) -> None:
-        """Measure positions from the camera again once it has gone far: products of large numbers lose digits."""
-        if float((pose[:, :2] - self.anchor).norm(dim=-1).max()) < ANCHOR_REACH:
-            return
-        self.anchor = pose[:, :2].clone()
-        self.show_again()
-
     def show_again(self) -> None:
         """Write the recent frames, and the entries that the slots hold, into the cache anew."""
         self.num_shown = 0
@@ -250,16 +223,18 @@ class Rollout:
             time = torch.full((self.batch, 1), self.num_frames - 1 - behind, device=self.device)
             where = poses.relative_to(self.recent_poses[:, ring : ring + 1], self.anchor)
             self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], time, where)
-        for slot in range(self.model.settings.memory_entries):
-            if any(slots[slot] >= 0 for slots in self.slots):
-                self._show(slot)
+        self._show(*np.nonzero(self.slots >= 0))
 
 
-def _assign(slots: list[int], wanted: list[int]) -> list[int]:
-    """Put `wanted` entries into `slots` in place, moving none that is there already; the slots that changed."""
-    missing = [entry for entry in wanted if entry not in slots]
-    free = [slot for slot, entry in enumerate(slots) if entry not in wanted]
-    changed = free[: len(missing)]
-    for slot, entry in zip(changed, missing, strict=True):
-        slots[slot] = entry
-    return changed
+def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put `wanted` entries [B, S] into `slots` [B, S] in place, moving none that is there already; -1 is none.
+
+    Returns rows and columns of the slots that changed.
+    """
+    same = (slots[:, :, None] == wanted[:, None, :]) & (wanted >= 0)[:, None, :]
+    missing = (wanted >= 0) & ~same.any(axis=1)
+    free = ~same.any(axis=2)
+    changed = free & (free.cumsum(axis=1) <= missing.sum(axis=1, keepdims=True))
+    slots[changed] = wanted[missing]
+    rows, columns = np.nonzero(changed)
+    return rows, columns

@@ -79,7 +79,7 @@ class Matrices:
     def _matrix(self, transform: Transform) -> Tensor:
         values = torch.cat([transform.own, transform.other, transform.third], dim=-1).to(self.dtype)
         matrix = values.new_zeros(*values.shape[:2], HEAD_DIM * HEAD_DIM)
-        matrix.index_copy_(2, torch.tensor(_ENTRIES, device=values.device), values)
+        matrix.index_copy_(2, _ENTRIES.to(values.device), values)
         return matrix.unflatten(2, (HEAD_DIM, HEAD_DIM))
 
 
@@ -92,7 +92,7 @@ def _entries() -> list[int]:
     return [start * HEAD_DIM + end for start, end in zip(came_from, goes_to, strict=True)]
 
 
-_ENTRIES = _entries()
+_ENTRIES = torch.tensor(_entries())
 
 
 @dataclass
@@ -126,7 +126,7 @@ def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: tor
         torch.cat([sin, -sin, s, -s, zero], -1),
         torch.cat([-(c * x + s * y), s * x - c * y, zero], -1),
     )
-    if time.device.type == "cpu" and not torch.is_grad_enabled():
+    if _by_matrices(time.device):
         qkv = Matrices(dtype, ask, into, spans=(1, 2))
         return Place(qkv, Matrices(dtype, into), Matrices(dtype, back))
     joint = Transform(
@@ -135,6 +135,10 @@ def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: tor
         torch.stack([ask.third, into.third, into.third], dim=2).unsqueeze(3),
     )
     return Place(joint.to(dtype), into.spread(3).to(dtype), back.spread(1).to(dtype))
+
+
+def _by_matrices(device: torch.device) -> bool:
+    return device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def _angles(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,6 +173,6 @@ _grid_kept = functools.lru_cache(maxsize=8)(_grid)
 def dateless(dtype: torch.dtype, device: torch.device) -> Tensor:
     """[HEAD_DIM] that silences the time channels: a memory entry's age has no bound, a rotation's has."""
     keep = torch.ones(HEAD_DIM, device=device, dtype=dtype)
-    keep[:NUM_TIME] = 0
-    keep[PAIRS : PAIRS + NUM_TIME] = 0
+    keep[:NUM_TIME].zero_()
+    keep[PAIRS : PAIRS + NUM_TIME].zero_()
     return keep

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.bench import actions, codec, drift, growth, latency, memory, next_frame, replay, revisit, throughput
+from engine.bench import actions, codec, drift, growth, latency, memory, next_frame, replay, revisit, stages, throughput
 from engine.bench.clips import Clip, episodes, load
 from engine.bench.metrics import psnr
 from engine.bench.report import CEILING
@@ -202,6 +202,28 @@ def test_latency_growth_and_throughput(make_subject):
     assert [grown[key]["entries"] for key in ("12", "30")] == [(12 + taken) // 3, (30 + taken) // 3]
     assert grown["30"]["bytes"] > grown["12"]["bytes"]
     assert set(throughput.measure(subject).figures) == {"1", "3"}
+
+
+def test_stages_are_counted_and_put_back(make_subject):
+    subject = make_subject()
+    found = stages.measure(subject).figures
+    settings = subject.model.settings
+    context = 2 * settings.frame_tokens * settings.dim * settings.layers * 2 * settings.dim
+    assert found["commit"]["flops"] + found["memorise"]["flops"] >= context
+    assert found["memorise"]["flops"] > found["commit"]["flops"] / 2, "one frame in three, and more of them"
+    assert set(stages.STAGES) <= set(found)
+    assert all(found[name]["ms"] > 0 and found[name]["flops"] > 0 for name in ("imagine", "decode", "memorise"))
+    assert found["step"]["flops"] == sum(found[name]["flops"] for name in stages.STAGES)
+    assert not {*stages.STAGES} & {*vars(subject.engine.session.rollout.passes)}
+
+
+@torch.inference_mode()
+def test_the_tally_knows_products_whole_and_in_parts():
+    a, b = torch.randn(2, 3, 5), torch.randn(2, 5, 7)
+    with stages.Tally() as tally:
+        torch.matmul(a, b)
+        F.conv2d(torch.randn(1, 3, 4, 6), torch.randn(5, 3, 1, 1))
+    assert tally.flops == 2 * (2 * 3 * 5 * 7) + 2 * (4 * 6 * 3 * 5)
 
 
 def test_history_goes_to_and_fro_without_a_jump(make_subject, monkeypatch):

@@ -21,8 +21,9 @@ def slot(name, shown=""):
     return f"before\n<!-- bench:{name} -->\n{shown}<!-- /bench -->\nafter\n"
 
 
-def test_the_readme_is_in_sync_with_the_json():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", ["README.md", "docs/performance.md"])
+def test_documents_are_in_sync_with_the_json(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
     assert fill(text, read_figures(ROOT / "docs" / "bench.json")) == text
 
 

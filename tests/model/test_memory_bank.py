@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
-from engine.model.memory_bank import CANDIDATES, NEWEST, MemoryBank, choose
+from engine.model.banks import Banks
+from engine.model.memory import quantise, restore
+from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank, choose
+from engine.model.recall import Recall
 from engine.model.rollout import Rollout
 from engine.model.settings import CodecSettings, ModelSettings
 from tests.conftest import TOY, random_model
@@ -23,16 +27,29 @@ def bank_of(poses: torch.Tensor) -> MemoryBank:
     return bank
 
 
+def select(held: list[MemoryBank], views: torch.Tensor, slots: int) -> np.ndarray:
+    """Entries [B, slots] that sessions with these banks are shown by cameras [B, K, SIZE]."""
+    banks = Banks(SETTINGS, torch.device("cpu"), len(held))
+    for row, bank in enumerate(held):
+        banks[row] = bank
+    asked = banks.candidates(views, slots)
+    assert asked is not None
+    index, filled = choose(asked.seen_from, asked.valid, views, int(asked.free.max()), SETTINGS.fov, asked.newest)
+    return banks.wanted(asked, torch.where(filled, index, -1).numpy(), slots)
+
+
 def test_entries_come_back_almost_exactly() -> None:
     bank = MemoryBank(SETTINGS, torch.device("cpu"))
     entries = torch.randn(300, SETTINGS.frame_tokens, SETTINGS.memory_dim)
     latents = torch.randn(300, *SETTINGS.latent_shape)
     for entry, latent in zip(entries, latents, strict=True):
         bank.append(entry, torch.zeros(4), latent, torch.full(SETTINGS.latent_shape[:2], 0.5))
-    read = bank.read(torch.arange(300), torch.float32)
+    read = restore(bank.tokens[:300], bank.scales[:300], torch.float32)
     assert bank.num_entries == 300
     assert (read - entries).abs().max() < entries.abs().max() / 127
-    assert (bank.frame(7, torch.float32) - latents[7]).abs().max() < latents[7].abs().max() / 127
+    assert (restore(bank.latents[7], bank.latent_scales[7], torch.float32) - latents[7]).abs().max() < latents[
+        7
+    ].abs().max() / 127
     rows, columns, channels = SETTINGS.latent_shape
     assert bank.num_bytes == 300 * (
         SETTINGS.frame_tokens * (SETTINGS.memory_dim + 2) + 16 + rows * columns * (channels + 2 + 2)
@@ -53,9 +70,42 @@ def test_choice_is_bounded_and_finds_an_old_place() -> None:
     count = 3000
     away = torch.stack([torch.linspace(3, 400, count), *torch.zeros(3, count)], dim=-1)
     bank = bank_of(torch.cat([torch.zeros(1, 4), torch.tensor([[-4.0, -4.0, 2.0, 0.0]]), away]))
-    assert len(bank._candidates(away[-1:])) <= CANDIDATES + NEWEST
-    back = bank.select(torch.tensor([[-4.0, -4.0, 2.0, 0.0]]), 6)
+    assert len(bank.candidates(away[-1].tolist())) <= CANDIDATES + NEWEST
+    back = select([bank], torch.tensor([[[-4.0, -4.0, 2.0, 0.0]]]), 6)[0]
     assert back[0] == 0 and 1 in back.tolist()
+
+
+def test_banks_choose_together_as_each_does_alone() -> None:
+    random = torch.Generator().manual_seed(2)
+    views = torch.randn(4, 2, 4, generator=random)
+    held = [bank_of(3 * torch.randn(count, 4, generator=random)) for count in (3, 40, CANDIDATES + 50, 9)]
+    held[1].recall = Recall(pinned=(7, 30), forgotten=(0, 5))
+    held[3].recall = Recall(on=False)
+    together = select(held, views, 6)
+    for row in range(3):
+        assert together[row].tolist() == select([held[row]], views[row : row + 1], 6)[0].tolist()
+    assert {*together[0].tolist()} == {0, 1, 2, -1} and together[1, :2].tolist() == [7, 30]
+    assert not {0, 5} & {*together[1].tolist()} and (together[1:3] >= 0).all() and (together[3] == -1).all()
+
+
+def test_banks_of_several_keep_what_each_would() -> None:
+    banks, alone = Banks(SETTINGS, torch.device("cpu"), 2), [bank_of(torch.zeros(GROWTH, 4)), bank_of(torch.ones(3, 4))]
+    banks[0], banks[1] = alone[0].share(), alone[1].share()
+    random = torch.Generator().manual_seed(3)
+    for _ in range(3):
+        sizes = (SETTINGS.frame_tokens, SETTINGS.memory_dim), (4,), SETTINGS.latent_shape, SETTINGS.latent_shape[:2]
+        entry, pose, latent, nearness = (torch.rand(2, *size, generator=random) for size in sizes)
+        banks.append([*quantise(entry), pose, *quantise(latent), nearness.half()])
+        for row in range(2):
+            alone[row].append(entry[row], pose[row], latent[row], nearness[row])
+    rows, entries = np.array([1, 0, 1]), np.array([5, GROWTH + 2, 0])
+    for read, name in zip(banks.read(rows, entries), BUFFERS, strict=True):
+        for row in range(2):
+            count = alone[row].num_entries
+            assert banks[row].num_entries == count
+            assert torch.equal(getattr(banks[row], name)[:count], getattr(alone[row], name)[:count])
+        wanted = [getattr(alone[row], name)[entry] for row, entry in zip(rows, entries, strict=True)]
+        assert torch.equal(read, torch.stack(wanted))
 
 
 def test_memory_goes_off_and_on_again() -> None:

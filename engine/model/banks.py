@@ -1,0 +1,162 @@
+"""The memory banks of sessions that step together: choosing, reading and writing for all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.model.machine import send
+from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank
+from engine.model.settings import ModelSettings
+
+FEWEST = 32  # places for candidates on a GPU; they double up to the most there can be, so that few shapes occur
+
+
+class Candidates(NamedTuple):
+    """Entries that a choice looks at, for each of B sessions as many: N.
+
+    entries: their numbers, int64 [B, N]. free: how many may be chosen of each session's, [B]. The rest is on the
+    device, as `memory_bank.choose` takes it.
+    """
+
+    entries: np.ndarray
+    free: np.ndarray
+    seen_from: Tensor
+    valid: Tensor
+    newest: Tensor
+
+
+class Banks:
+    """A bank for each session. Those of several share one buffer [B, capacity, ...] for each of a bank's."""
+
+    def __init__(self, settings: ModelSettings, device: torch.device, batch: int) -> None:
+        self.settings, self.device = settings, device
+        self.banks = [MemoryBank(settings, device) for _ in range(batch)]
+        self.rows = torch.arange(batch, device=device)
+        self.buffers = {name: torch.stack([getattr(bank, name) for bank in self.banks]) for name in BUFFERS}
+
+    def __len__(self) -> int:
+        return len(self.banks)
+
+    def __getitem__(self, row: int) -> MemoryBank:
+        return self.banks[row]
+
+    def __iter__(self) -> Iterator[MemoryBank]:
+        return iter(self.banks)
+
+    def __setitem__(self, row: int, bank: MemoryBank) -> None:
+        """Make a bank a session's: the only session's as it is, else what it holds is copied."""
+        self.banks[row] = bank
+        if len(self) == 1:
+            return
+        held = {name: getattr(bank, name)[: bank.num_entries] for name in BUFFERS}
+        self.banks[row] = twin = bank.share()
+        twin.recall, twin.frozen = bank.recall, 0
+        while bank.num_entries > self.capacity:
+            self._grow()
+        for name, values in held.items():
+            self.buffers[name][row, : bank.num_entries] = values
+        self._hand_out(row)
+
+    @property
+    def capacity(self) -> int:
+        """Entries that the shared buffers have room for, of each session."""
+        return self.buffers["poses"].shape[1]
+
+    def append(self, kept: Sequence[Tensor]) -> None:
+        """Keep one entry of each session: of each of a bank's buffers, in their order, [B, ...]."""
+        if len(self) == 1:
+            self.banks[0].put([values[0] for values in kept])
+            return
+        counts = self.counts()
+        if counts.max() == self.capacity:
+            self._grow()
+        where = self.rows, send(counts, self.device)
+        for name, values in zip(BUFFERS, kept, strict=True):
+            self.buffers[name][where] = values
+        for bank in self.banks:
+            bank.num_entries += 1
+
+    def read(self, rows: np.ndarray, entries: np.ndarray) -> list[Tensor]:
+        """Entries [K] of sessions [K]: of each of a bank's buffers [K, ...]."""
+        index = send(entries, self.device)
+        if len(self) == 1:
+            return [getattr(self.banks[0], name)[index] for name in BUFFERS]
+        row = send(rows, self.device)
+        return [buffer[row, index] for buffer in self.buffers.values()]
+
+    def counts(self) -> np.ndarray:
+        """Entries of each session, int64 [B]."""
+        return np.fromiter((bank.num_entries for bank in self.banks), dtype=np.int64, count=len(self))
+
+    def candidates(self, views: Tensor, slots: int) -> Candidates | None:
+        """What entries for `slots` slots are chosen from, by sessions with cameras `views` [B, K, SIZE]; None if none.
+
+        Those that are always shown are not chosen, and those that a player forgot are not among them.
+        """
+        counts = np.where([bank.recall.on for bank in self.banks], self.counts(), 0)
+        if not counts.any():
+            return None
+        many = np.flatnonzero(counts > CANDIDATES)
+        now = views[:, -1].tolist() if len(many) else []
+        found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
+        lengths = counts.copy()
+        lengths[many] = [len(found[row]) for row in many.tolist()]
+        entries = np.tile(np.arange(self._places(int(lengths.max()))), (len(self), 1))
+        for row, chosen in found.items():
+            entries[row, : len(chosen)] = chosen
+        valid = np.arange(entries.shape[1]) < lengths[:, None]
+        free = np.full(len(self), slots - 1)  # the sink is always shown
+        for row, bank in enumerate(self.banks):
+            if not bank.recall.plain:
+                free[row] = slots - len(bank.recall.always)
+                valid[row] &= ~np.isin(entries[row], [*bank.recall.pinned, *bank.recall.forgotten])
+        entries = np.where(valid, entries, 0)
+        newest = entries.astype(np.float32) / np.maximum(1, counts - 1).astype(np.float32)[:, None]
+        index = send(entries, self.device)
+        own = self.banks[0].poses[None] if len(self) == 1 else self.buffers["poses"]
+        seen_from = own[self.rows.unsqueeze(1), index]
+        return Candidates(entries, free, seen_from, send(valid, self.device), send(newest, self.device))
+
+    def wanted(self, asked: Candidates, picked: np.ndarray, slots: int) -> np.ndarray:
+        """Entries to show, int64 [B, slots], -1 where there are fewer: those always shown, then those picked.
+
+        picked: [B, .], what was chosen as numbers of candidates, -1 for none.
+        """
+        chosen = np.take_along_axis(asked.entries, np.maximum(picked, 0), axis=1)
+        counted = np.arange(picked.shape[1]) < asked.free[:, None]
+        chosen = np.where((picked >= 0) & counted & (chosen != 0), chosen, -1)
+        always = np.full((len(self), slots), -1)
+        for row, bank in enumerate(self.banks):
+            if bank.num_entries and bank.recall.plain:
+                always[row, 0] = 0
+            elif bank.num_entries and bank.recall.on:
+                always[row, : len(bank.recall.always)] = bank.recall.always
+        found = np.concatenate([always, chosen], axis=1)
+        first = np.argsort(found < 0, axis=1, kind="stable")[:, :slots]
+        return np.take_along_axis(found, first, axis=1)
+
+    def _places(self, count: int) -> int:
+        """How many candidates a choice of `count` is given room for."""
+        if self.device.type == "cpu":
+            return count
+        places = FEWEST
+        while places < count:
+            places *= 2
+        return min(places, max(count, CANDIDATES + NEWEST))
+
+    def _grow(self) -> None:
+        """Move all entries to buffers with room for more."""
+        for name, held in self.buffers.items():
+            room = held.new_zeros(len(self), GROWTH, *held.shape[2:])
+            self.buffers[name] = torch.cat([held, room], dim=1)
+        for row in range(len(self)):
+            self._hand_out(row)
+
+    def _hand_out(self, row: int) -> None:
+        for name, buffer in self.buffers.items():
+            setattr(self.banks[row], name, buffer[row])

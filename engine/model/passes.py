@@ -1,0 +1,196 @@
+"""The passes of a step: what the network computes from one decision of the host to the next.
+
+All that they keep between steps is in buffers that stay in place, and whatever else they need is given as tensors. So
+each can be recorded once and launched as a whole (graphs.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from engine.model import pose as poses
+from engine.model.codec import to_bytes
+from engine.model.graphs import Capture, Graphs, capture_on
+from engine.model.kv_cache import KVCache
+from engine.model.memory import quantise, restore
+from engine.model.memory_bank import choose
+from engine.model.network import WorldModel
+from engine.model.parallel import looking_back
+from engine.model.reprojection import Shown
+from engine.model.rope import Place
+from engine.model.sampler import denoise
+
+LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
+MOST_IDLE = 2  # passes of a batch size that are kept for later
+
+
+class Passes:
+    """What B sessions that step together hold on the device, and the passes over it.
+
+    latents are [B, rows, columns, channels], actions [B, size] as the world encodes them, poses and motions
+    [B, SIZE], anchors [B, 2], times [B, 1], frame numbers.
+    """
+
+    def __init__(self, model: WorldModel, batch: int, record: Capture | None = None) -> None:
+        settings, device = model.settings, model.device
+        self.model, self.batch, self.graphs = model, batch, Graphs(record)
+        self.cache = KVCache(model, batch)
+        window = settings.recent_frames
+        self.recent_tokens = torch.zeros(
+            batch, window, settings.frame_tokens, settings.dim, dtype=model.dtype, device=device
+        )
+        self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=device)
+        rows, columns, _ = settings.latent_shape
+        frames = settings.memory_entries + 1  # one for each slot, and the last frame
+        self.shown = Shown(
+            torch.zeros(batch, frames, rows * columns, settings.reference_dim, dtype=model.dtype, device=device),
+            torch.ones(batch, frames, rows, columns, device=device),
+            torch.zeros(batch, frames, poses.SIZE, device=device),
+            torch.zeros(batch, frames, dtype=torch.bool, device=device),
+        )
+
+    def clear(self) -> None:
+        """Make the buffers as they were at first."""
+        for held in (*self.cache.keys, *self.cache.values, self.recent_tokens, self.recent_poses, *self.shown):
+            held.zero_()
+        self.shown.nearness.fill_(1)
+
+    def look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From where the coming frame is seen [B, SIZE], the cameras that memory is chosen for [B, 2, SIZE], and how
+        far the present pose is from the anchor [B]."""
+        asked, views, far = self.graphs.call(self._look, (), pose, velocity, action, anchor)
+        return asked, views, far
+
+    def choose(self, count: int, seen_from: Tensor, valid: Tensor, views: Tensor, newest: Tensor) -> Tensor:
+        """`memory_bank.choose` among entries at poses [B, N, SIZE]: indices [B, count], -1 where none is left."""
+        return self.graphs.call(self._choose, (count,), seen_from, valid, views, newest)[0]
+
+    def imagine(
+        self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The frame after `action` out of noise [B, 1, rows, columns, channels]: its latent and pose."""
+        latent, pose = self.graphs.call(self._imagine, (tuple(levels),), noise, asked, anchor, time, action)
+        return latent, pose
+
+    def commit(
+        self, ring: int, finishes: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
+        anchor: Tensor, time: Tensor,
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+        """Write a finished frame into place `ring` of the recent ones. previous: the pose of the frame before it.
+
+        Returns its motion, and, where it finishes a block, what the banks keep of that (MemoryBank.put), [B, ...] each.
+        """
+        given = latent, action, pose, previous, anchor, time
+        motion, *kept = self.graphs.call(self._commit, (ring, finishes), *given)
+        return motion, tuple(kept)
+
+    def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor) -> None:
+        """Write K entries, [K, ...] of each of a bank's buffers, into memory slots [K] of sessions [K]."""
+        self.graphs.call(self._show, (), *kept, rows, slots, anchor)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """The frames of latents, uint8 [B, height, width, 3]."""
+        return self.graphs.call(self._decode, (), latent)[0]
+
+    def prepare(self, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor) -> tuple[Place, Tensor, Tensor]:
+        """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
+        place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
+        last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
+        reference = self.model.generator.reproject(self.shown, last, asked.unsqueeze(1))
+        return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
+
+    def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor) -> None:
+        """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one."""
+        shown, last = self.shown, self.model.settings.memory_entries
+        shown.features[:, last] = self.model.generator.reproject.features(latent.to(self.model.dtype))
+        shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
+        shown.poses[:, last] = pose
+        shown.there[:, last].fill_(True)
+
+    def show_frames(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor) -> None:
+        """Make the frames of K entries references, as `show` does beside keys and values."""
+        _, _, seen_from, latents, scales, nearness = kept
+        shown, place = self.shown, (rows, slots)
+        frames = restore(latents, scales, self.model.dtype)
+        shown.features[place] = self.model.generator.reproject.features(frames)
+        shown.nearness[place], shown.poses[place] = nearness.float(), seen_from
+        shown.there[place] = torch.ones_like(rows, dtype=torch.bool)
+
+    def _look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, ...]:
+        asked, _ = self.model.ask(pose, velocity, action)
+        ahead = poses.turn(asked, torch.rad2deg(velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
+        return asked, torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
+
+    def _choose(self, count: int, seen_from: Tensor, valid: Tensor, views: Tensor, newest: Tensor) -> tuple[Tensor]:
+        index, filled = choose(seen_from, valid, views, count, self.model.settings.fov, newest)
+        return (torch.where(filled, index, -1),)
+
+    def _imagine(
+        self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
+    ) -> tuple[Tensor, ...]:
+        place, scaled, reference = self.prepare(asked, anchor, time, action)
+        latent, motion = denoise(self.model.generator, noise, levels, scaled, place, self.cache, reference)
+        latent = self.model.codec.bound(latent)
+        return latent[:, 0], poses.advance(asked, motion[:, 0].float())
+
+    def _commit(
+        self, ring: int, finishes: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
+        anchor: Tensor, time: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        model, dtype = self.model, self.model.dtype
+        motion = looking_back(previous, pose)
+        told = (part.unsqueeze(1).to(dtype) for part in (latent, action, motion))
+        tokens = model.encode_frames(*told)
+        self.recent_tokens[:, ring] = tokens[:, 0]
+        self.recent_poses[:, ring] = pose
+        self.cache.write_recent(ring, tokens, time, poses.relative_to(pose.unsqueeze(1), anchor))
+        self.show_last(latent, tokens, pose)
+        return (motion, *self._memorise(ring, latent)) if finishes else (motion,)
+
+    def _memorise(self, ring: int, latent: Tensor) -> tuple[Tensor, ...]:
+        settings = self.model.settings
+        block = torch.arange(ring + 1 - settings.block_frames, ring + 1, device=latent.device) % settings.recent_frames
+        seen_from = self.recent_poses[:, block]
+        entries = self.model.compress_blocks(self.recent_tokens[:, block], seen_from)
+        nearness = self.shown.nearness[:, settings.memory_entries]
+        return *quantise(entries), seen_from[:, -1], *quantise(latent), nearness.half()
+
+    def _show(self, *given: Tensor) -> tuple[Tensor, ...]:
+        *kept, rows, slots, anchor = given
+        tokens, scales, seen_from, *_ = kept
+        self.show_frames(kept, rows, slots)
+        entries = restore(tokens, scales, self.model.dtype).unsqueeze(1)
+        place = self.place_undated(seen_from, anchor[rows])
+        self.cache.write_slots(rows, slots, self.model.generator.remembered(entries, place, dated=False))
+        return ()
+
+    def place_undated(self, seen_from: Tensor, anchor: Tensor) -> Place:
+        """Places of the tokens of K entries seen from poses [K, SIZE], without a time; anchor: [K, 2]."""
+        where = seen_from.unsqueeze(1)
+        return self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, anchor))
+
+    def _decode(self, latent: Tensor) -> tuple[Tensor]:
+        return (to_bytes(self.model.codec.decode(latent.to(self.model.dtype))).contiguous(),)
+
+
+def lend(model: WorldModel, batch: int, graphs: bool) -> Passes:
+    """Passes for a new rollout. With graphs, those that an earlier one gave back: what was recorded serves again."""
+    record = capture_on(model.device) if graphs else None
+    idle = model.idle.get(batch) if record else None
+    if not idle:
+        with torch.inference_mode(False):  # so that a rollout in any mode can write to the buffers
+            return Passes(model, batch, record)
+    passes = idle.pop()
+    assert isinstance(passes, Passes)
+    passes.clear()
+    return passes
+
+
+def give_back(passes: Passes) -> None:
+    """Have them serve another rollout, unless enough others wait."""
+    idle = passes.model.idle.setdefault(passes.batch, [])
+    if len(idle) < MOST_IDLE:
+        idle.append(passes)

@@ -1,0 +1,104 @@
+"""A step in recorded parts is the same step: nothing is held that changes, nothing waits, and buffers serve again."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import torch
+
+from engine.model import graphs, passes, rope
+from engine.model.graphs import FIRST_CALLS, Graphs
+from engine.model.network import WorldModel
+from engine.model.rollout import Rollout
+from tests.conftest import TOY, random_model
+from tests.model.tape import record
+
+LENGTH = 40
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "capture_on", lambda device: record)
+    monkeypatch.setattr(rope, "_by_matrices", lambda device: False)  # as on a GPU
+
+
+def walk(model: WorldModel, batch: int, graphs: bool, levels: tuple[float, ...] = (1.0, 0.5, 0.0)) -> torch.Tensor:
+    """Latents and poses of some true frames and LENGTH own ones, far enough for positions to be measured anew."""
+    random = torch.Generator().manual_seed(1)
+    rollout = Rollout(model, batch, levels, range(batch), graphs=graphs)
+    latents = torch.randn(batch, 3, *TOY.latent_shape, generator=random)
+    rollout.start(latents, torch.zeros(batch, 3, 3), torch.zeros(batch, 3, 4))
+    made = []
+    for index in range(LENGTH):
+        action = torch.randn(batch, 3, generator=random) * torch.tensor([1.0, 1.0, 20.0])
+        latent, pose = rollout.propose(action)
+        rollout.observe(latent, action, pose + 0.2 * torch.randn(batch, 4, generator=random))
+        made.append(torch.cat([latent.flatten(1), rollout.passes.decode(latent).flatten(1), rollout.pose], dim=1))
+        if index == 30:
+            rollout.use_memory("none")
+        if index == 34:
+            rollout.use_memory("blocks")
+    assert max(bank.num_entries for bank in rollout.banks) > TOY.memory_entries
+    return torch.stack(made)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@torch.no_grad()
+def test_recorded_steps_equal_plain_ones(batch: int, recorded: None) -> None:
+    model = random_model()
+    plain = walk(model, batch, graphs=False)
+    assert plain.isfinite().all()
+    once, again = walk(model, batch, graphs=True), walk(model, batch, graphs=True)
+    torch.testing.assert_close(once, plain, rtol=0, atol=0 if batch == 1 else 1e-4)
+    torch.testing.assert_close(again, once, rtol=0, atol=0 if batch == 1 else 1e-4)
+
+
+@torch.no_grad()
+def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
+    model = random_model()
+    with torch.inference_mode():  # what is made in it can be written to by others
+        walk(model, 1, graphs=True)
+    gc.collect()
+    (left,) = model.idle[1]
+    assert isinstance(left, passes.Passes)
+    held = dict(left.graphs.graphs)
+    names = {key[0] for key in held if isinstance(key, tuple)}
+    assert names == {"_look", "_choose", "_imagine", "_commit", "_show", "_decode"}
+    one, other = Rollout(model, 1, [1.0, 0.0], [0], graphs=True), Rollout(model, 1, [1.0, 0.0], [0], graphs=True)
+    assert one.passes is left and other.passes is not left and not model.idle[1]
+    assert one.passes.graphs.graphs == held
+    assert not any(tensor.any() for tensor in (*one.cache.keys, one.recent_tokens, one.shown.there))
+    del one, other
+    gc.collect()
+    assert torch.equal(walk(model, 1, graphs=True), walk(model, 1, graphs=False))
+
+
+def test_nothing_is_recorded_on_a_cpu() -> None:
+    assert graphs.capture_on(torch.device("cpu")) is None
+    assert passes.lend(random_model(), 1, graphs=True).graphs.record is None
+
+
+@torch.no_grad()
+def test_a_pass_is_recorded_once_for_each_shape_and_fixed_value() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def scaled(times: int, x: torch.Tensor) -> tuple[torch.Tensor]:
+        seen.append((times, len(x)))
+        return (times * x,)
+
+    calls = Graphs(record)
+    for size in (2, 3):
+        for times in (1, 10):
+            for value in range(FIRST_CALLS + 4):
+                (found,) = calls.call(scaled, (times,), torch.full((size,), float(value)))
+                assert found.tolist() == [times * value] * size
+    assert len(seen) == 4 * (FIRST_CALLS + 2)
+    assert len(calls.graphs) == 4
+
+
+@torch.no_grad()
+def test_what_waits_for_the_device_is_found_out() -> None:
+    for wrong in (lambda x: (x[x > 0],), lambda x: (x * x.max().item(),), lambda x: (x * x.new_tensor([2.0]),)):
+        with pytest.raises(AssertionError, match="cannot be recorded"):
+            record(wrong, (torch.ones(3),))
