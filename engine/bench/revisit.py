@@ -85,7 +85,7 @@ def _at_gap(subject: Subject, gap: int) -> dict[str, Any]:
     settings = subject.settings.revisit
     wanted, frames = settings.sequences, settings.frames
     spare = wanted + 2 + wanted // 4  # not every episode comes to its return
-    found = clips_of(episodes(subject, {"revisit": 1.0}, spare, int(1.3 * gap) + 420, gap), frames)[:wanted]
+    found = clips_of(episodes(subject, {"revisit": 1.0}, spare, _length(subject, gap), gap), frames)[:wanted]
     if not found:
         raise RecordingError(f"no footage of gap {gap} has a return of {frames} frames: record more of it")
     order = sorted(range(len(found)), key=lambda i: len(found[i]))  # near in length, little standing still
@@ -106,6 +106,11 @@ def _at_gap(subject: Subject, gap: int) -> dict[str, Any]:
         log.info("gap %d: %d of %d returns", gap, len(rows) + sum(len(b[0]) for b in extra[CODEC][:-1]), len(found))
     sheet = _write_sheet(subject, gap, shown)
     return {"sequences": len(found), "scores": _figures(scores, extra), "sheet": sheet}
+
+
+def _length(subject: Subject, gap: int) -> int:
+    """Frames of an episode with a return; on hand-made maps, where a way back may be cut off, for a second try."""
+    return int((2.5 if subject.settings.maps else 1.3) * gap) + 420
 
 
 def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> dict[str, np.ndarray]:
@@ -176,6 +181,6 @@ def _write_sheet(subject: Subject, gap: int, shown: dict[int, dict[str, np.ndarr
     step = max(1, subject.settings.revisit.frames // SHEET_COLUMNS)
     names = ("truth", "this model", "window", NEAREST)
     rows = [shown[row][name][::step] for row in sorted(shown) for name in names]
-    path = subject.settings.media / f"bench_revisit_{gap}{subject.settings.suffix}.png"
+    path = subject.settings.media / f"bench_revisit_{gap}{subject.settings.label}.png"
     write_sheet(path, rows)
     return path.name

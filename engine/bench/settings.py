@@ -92,6 +92,8 @@ class BenchSettings:
     flip: bool = True  # score FLIP as well, where flip-evaluator is installed
     footage: Path = ROOT / "footage" / "bench"  # held-out footage; what is missing is recorded
     flavour: str = "static"  # of the maps
+    wad: str = ""  # measure on these hand-made maps: a WAD file, or freedoom2; none: generated maps
+    map: str = ""  # of the WAD, or several with commas between; none: all of them, one after the other
     workers: int = 0  # processes that record footage; 0: one per core
     out: Path = ROOT / "docs" / "bench.json"
     media: Path = ROOT / "docs" / "media"  # contact sheets
@@ -106,3 +108,15 @@ class BenchSettings:
     growth: GrowthBench = field(default_factory=GrowthBench)
     throughput: ThroughputBench = field(default_factory=ThroughputBench)
     replay: ReplayBench = field(default_factory=ReplayBench)
+
+    @property
+    def maps(self) -> str:
+        """A name for the hand-made maps; empty for generated ones."""
+        parts = [Path(self.wad).stem] if self.wad else []
+        parts += self.map.lower().split(",") if self.map else []
+        return "-".join(part.strip() for part in parts)
+
+    @property
+    def label(self) -> str:
+        """What the names of tables, figures and sheets end in."""
+        return (f"-{self.maps}" if self.maps else "") + self.suffix

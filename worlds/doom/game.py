@@ -26,6 +26,7 @@ SETTLING_TICS = 12  # the game ignores turning before
 ANGLE_STEP = 360.0 / 65536  # the game's finest turn, degrees
 DEPTH_STEP, DEPTH_BIAS = 7.2, 2.0  # map units: what the game's 8-bit depth counts in; fitted by warping frames
 SKY_DEPTH, SKY = 106, 4096.0  # the depth that the game writes for the sky, and what is told in its place
+SHIPPED = ("freedoom1", "freedoom2")  # WADs that come with ViZDoom, by name
 NO_BOB = "+movebob 0 +stillbob 0"  # so that a pose has one picture, walking or standing
 
 
@@ -35,7 +36,7 @@ class DoomEnv(gymnasium.Env):
     Observations: RGB uint8 [192, 320, 3]. Actions: an engine.Action, or {"keys", "mouse"} as in the
     action space. info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
     With `depth`, info["depth"]: float32 [192, 320], distance along the line of sight's axis, map units.
-    Rewards are 0. An episode is terminated when the player dies or leaves the map.
+    Rewards are 0. An episode is terminated when the player leaves the map. Nothing hurts the player.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 17.5}
@@ -113,7 +114,7 @@ class DoomEnv(gymnasium.Env):
         if seed is not None:
             game.set_seed(seed % 2**31)
         game.new_episode()
-        if self.flavour == "monsters":
+        if self.flavour == "monsters" or self.map is None:
             game.send_game_command("god")
         return self._observe()
 
@@ -189,9 +190,21 @@ def import_vizdoom() -> Any:
     return vizdoom
 
 
-def _freedoom() -> Path:
-    """Freedoom 2, which comes with ViZDoom."""
-    return Path(import_vizdoom().__file__).parent / "freedoom2.wad"
+def _freedoom(part: str = "freedoom2") -> Path:
+    """Freedoom, which comes with ViZDoom."""
+    return Path(import_vizdoom().__file__).parent / f"{part}.wad"
+
+
+def all_maps(wad: str | Path | None) -> tuple[Path, list[str]]:
+    """A WAD's path (Freedoom 2 without one) and its maps, in order. Raises WorldError for a file that is no WAD."""
+    path = _freedoom(str(wad)) if wad in SHIPPED else Path(wad).resolve() if wad is not None else _freedoom()
+    try:
+        maps = map_names(path)
+    except (OSError, struct.error) as error:
+        raise WorldError(f"the WAD {path} cannot be read: {error}") from error
+    if not maps:
+        raise WorldError(f"{path} is not a WAD file with maps in it")
+    return path, maps
 
 
 def find_map(wad: str | Path | None, map_name: str | None) -> tuple[Path, str]:
@@ -199,13 +212,7 @@ def find_map(wad: str | Path | None, map_name: str | None) -> tuple[Path, str]:
 
     Raises WorldError for a file that is no WAD, or has no such map.
     """
-    path = Path(wad).resolve() if wad is not None else _freedoom()
-    try:
-        maps = map_names(path)
-    except (OSError, struct.error) as error:
-        raise WorldError(f"the WAD {path} cannot be read: {error}") from error
-    if not maps:
-        raise WorldError(f"{path} is not a WAD file with maps in it")
+    path, maps = all_maps(wad)
     name = (map_name or maps[0]).upper()
     if name not in maps:
         near = difflib.get_close_matches(name, maps, n=1, cutoff=0.4)
