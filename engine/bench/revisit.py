@@ -53,6 +53,16 @@ def measure(subject: Subject) -> Found:
     return Found(tables, figures)
 
 
+def returns(subject: Subject, gap: int, count: int, frames: int) -> list[Clip]:
+    """At most `count` clips of held-out footage that end with `frames` frames of a return. Raises RecordingError."""
+    spare = count + 2 + count // 4  # not every episode comes to its return
+    length = int((2.5 if subject.settings.maps else 1.3) * gap) + 420  # a way back over hand-made maps may be cut off
+    found = clips_of(episodes(subject, {"revisit": 1.0}, spare, length, gap), frames)[:count]
+    if not found:
+        raise RecordingError(f"no footage of gap {gap} has a return of {frames} frames: record more of it")
+    return found
+
+
 def clips_of(found: list[Episode], frames: int) -> list[Clip]:
     """From each episode with a return of at least `frames` frames: from the visit's start to that many into it."""
     clips = []
@@ -83,11 +93,8 @@ def nearest(track: Track, frames: int) -> np.ndarray:
 
 def _at_gap(subject: Subject, gap: int) -> dict[str, Any]:
     settings = subject.settings.revisit
-    wanted, frames = settings.sequences, settings.frames
-    spare = wanted + 2 + wanted // 4  # not every episode comes to its return
-    found = clips_of(episodes(subject, {"revisit": 1.0}, spare, _length(subject, gap), gap), frames)[:wanted]
-    if not found:
-        raise RecordingError(f"no footage of gap {gap} has a return of {frames} frames: record more of it")
+    frames = settings.frames
+    found = returns(subject, gap, settings.sequences, frames)
     order = sorted(range(len(found)), key=lambda i: len(found[i]))  # near in length, little standing still
     scores, extra = Scores(subject), {}
     shown: dict[int, dict[str, np.ndarray]] = {}
@@ -106,11 +113,6 @@ def _at_gap(subject: Subject, gap: int) -> dict[str, Any]:
         log.info("gap %d: %d of %d returns", gap, len(rows) + sum(len(b[0]) for b in extra[CODEC][:-1]), len(found))
     sheet = _write_sheet(subject, gap, shown)
     return {"sequences": len(found), "scores": _figures(scores, extra), "sheet": sheet}
-
-
-def _length(subject: Subject, gap: int) -> int:
-    """Frames of an episode with a return; on hand-made maps, where a way back may be cut off, for a second try."""
-    return int((2.5 if subject.settings.maps else 1.3) * gap) + 420
 
 
 def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> dict[str, np.ndarray]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BENCHES = ("codec", "next_frame", "revisit", "drift", "memory", "actions", "latency", "growth", "throughput", "replay")
+BENCHES = (
+    "codec", "next_frame", "revisit", "pose", "drift", "memory", "actions", "latency", "growth", "throughput", "replay",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,18 @@ class RevisitBench:
     full_up_to: int = 1024  # longest gap at which the full history is attended to as well
     own_memory: bool = True  # also generate the time away
     sheet: int = 4  # sequences shown in the contact sheet
+
+
+@dataclass(frozen=True)
+class PoseBench:
+    steps: int = 1000  # reckoned
+    marks: list[int] = field(default_factory=lambda: [10, 100, 1000])  # steps shown in the table
+    history: int = 64  # frames whose poses are told
+    sequences: int = 4  # of both parts
+    gap: int = 64  # frames away before the return
+    frames: int = 32  # of the return
+    units: list[int] = field(default_factory=lambda: [8, 16, 32, 64])  # by which the pose is wrong
+    degrees: list[int] = field(default_factory=lambda: [2, 5, 10])  # the same, of the heading
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,7 @@ class BenchSettings:
     codec: CodecBench = field(default_factory=CodecBench)
     next_frame: NextFrameBench = field(default_factory=NextFrameBench)
     revisit: RevisitBench = field(default_factory=RevisitBench)
+    pose: PoseBench = field(default_factory=PoseBench)
     drift: DriftBench = field(default_factory=DriftBench)
     memory: MemoryBench = field(default_factory=MemoryBench)
     actions: ActionsBench = field(default_factory=ActionsBench)
