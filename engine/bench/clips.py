@@ -67,15 +67,22 @@ class Track:
 
 
 def episodes(
-    subject: Subject, tours: dict[str, float], count: int, frames: int, gap: int = 0, split: str = "test"
+    subject: Subject,
+    tours: dict[str, float],
+    count: int,
+    frames: int,
+    gap: int = 0,
+    split: str = "test",
+    flavour: str = "",
 ) -> list[Episode]:
     """The first `count` held-out episodes of at least `frames` frames; recorded where they are missing.
 
+    flavour: of the maps, in place of the settings', and with calm monsters: nothing changes but by the player.
     Hand-made maps have exits: there, half as many will do, and an episode with a return may be shorter.
     """
     settings = subject.settings
     kind = "-".join([*tours, *([str(gap)] if gap else [])])
-    folder = Path(settings.footage) / settings.maps / settings.flavour / split / f"{kind}-{frames}"
+    folder = Path(settings.footage) / settings.maps / (flavour or settings.flavour) / split / f"{kind}-{frames}"
     if len(find_episodes(folder)) < count:
         log.info("recording %d episodes of %d frames into %s", count, frames, folder)
         asked = {tour: 0.0 for tour in ("homes", "explore", "revisit")} | tours
@@ -86,7 +93,8 @@ def episodes(
                 split=split,
                 episodes=count,
                 frames=frames,
-                flavour=settings.flavour,
+                flavour=flavour or settings.flavour,
+                calm=bool(flavour),
                 wad=settings.wad,
                 map=settings.map,
                 tours=asked,

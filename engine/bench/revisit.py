@@ -124,10 +124,10 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     for name, memory in MEMORIES.items():
         if memory == "full" and gap > settings.full_up_to:
             continue
-        drawn[name] = _draw(subject, track, memory, begin)
+        drawn[name] = draw(subject, track, memory, begin, frames)
         if memory == "blocks" and settings.own_memory:
             left = [clip.still + clip.episode.meta["visit_end"] - clip.first for clip in batch]
-            drawn[OWN] = _draw(subject, track, memory, left)
+            drawn[OWN] = draw(subject, track, memory, left, frames)
     near = nearest(track, frames)[0].astype(int)
     drawn[NEAREST] = np.stack(
         [np.concatenate([clip.frames(i, i + 1) for i in row]) for clip, row in zip(batch, near.tolist(), strict=True)]
@@ -138,10 +138,11 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     return drawn
 
 
-def _draw(subject: Subject, track: Track, memory: str, own_from: list[int]) -> np.ndarray:
+def draw(subject: Subject, track: Track, memory: str, own_from: list[int], frames: int) -> np.ndarray:
+    """The last `frames` frames of a session that goes on alone from frame `own_from` on: uint8 [B, n, ..]."""
     rollout = subject.rollout(len(own_from), memory)
     latents = unroll(rollout, track.latents, track.actions, track.poses, own_from)
-    return subject.decode(latents[:, -subject.settings.revisit.frames :])
+    return subject.decode(latents[:, -frames:])
 
 
 def _matched(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BENCHES = (
-    "codec", "next_frame", "revisit", "pose", "drift", "memory", "actions", "latency", "growth", "throughput", "replay",
+    "codec", "next_frame", "revisit", "pose", "state", "drift", "memory", "actions", "latency", "growth", "throughput",
+    "replay",
 )  # fmt: skip
 
 
@@ -45,6 +46,15 @@ class PoseBench:
     frames: int = 32  # of the return
     units: list[int] = field(default_factory=lambda: [8, 16, 32, 64])  # by which the pose is wrong
     degrees: list[int] = field(default_factory=lambda: [2, 5, 10])  # the same, of the heading
+
+
+@dataclass(frozen=True)
+class StateBench:
+    deeds: list[str] = field(default_factory=lambda: ["door", "item", "monster"])  # what the player changes
+    gap: int = 64  # frames away before the return
+    sequences: int = 8  # per deed
+    frames: int = 32  # of the return
+    sheet: int = 4  # sequences of each deed shown in the contact sheet
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ class BenchSettings:
     next_frame: NextFrameBench = field(default_factory=NextFrameBench)
     revisit: RevisitBench = field(default_factory=RevisitBench)
     pose: PoseBench = field(default_factory=PoseBench)
+    state: StateBench = field(default_factory=StateBench)
     drift: DriftBench = field(default_factory=DriftBench)
     memory: MemoryBench = field(default_factory=MemoryBench)
     actions: ActionsBench = field(default_factory=ActionsBench)

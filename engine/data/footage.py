@@ -41,6 +41,7 @@ class FootageConfig:
     flavour: str = "static"
     wad: str = ""  # a file of hand-made maps, or the name of one that comes with the game; none: generated maps
     map: str = ""  # of the WAD, or several with commas between; none: all of them, one after the other
+    calm: bool = False  # monsters stand still and never attack
     tours: dict[str, float] = field(default_factory=lambda: {"homes": 0.55, "explore": 0.15, "revisit": 0.3})  # weights
     gap: int = 0  # of revisit tours, frames; 0: drawn from those that fit
     seed_start: int = -1  # seed of the first episode; -1: the split's first
@@ -67,6 +68,8 @@ class Recording:
         """Settings of worlds.make_env."""
         settings = self.settings
         game: dict[str, Any] = {"seed": self.seed, "flavour": settings.flavour}
+        if settings.calm:
+            game["calm"] = True
         if not settings.wad and not settings.map:
             return game
         maps = worlds.map_names(settings.world, settings.wad or None, settings.map)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from worlds.doom.deeds import DEEDS, Doer
 from worlds.doom.game import DoomEnv, all_maps, find_map
 from worlds.doom.player import ScriptedPlayer
 from worlds.doom.tours import Player
@@ -21,13 +22,15 @@ FOOTAGE = {"depth": True}  # settings of make_env with which footage is recorded
 
 
 def make_env(
-    seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None, depth: bool = False
-) -> DoomEnv:
+    seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None, depth: bool = False,
+    calm: bool = False,
+) -> DoomEnv:  # fmt: skip
     """The real game on the generated map of `seed`, or on `map` of a WAD file.
 
     wad: a path, or "freedoom2", which comes with ViZDoom, as does "freedoom1"; with a map and no WAD it is the former.
+    calm: monsters stand still and never attack.
     """
-    return DoomEnv(seed=seed, flavour=flavour, wad=wad, map=map, depth=depth)
+    return DoomEnv(seed=seed, flavour=flavour, wad=wad, map=map, depth=depth, calm=calm)
 
 
 def map_names(wad: str | None, maps: list[str]) -> list[str]:
@@ -36,7 +39,9 @@ def map_names(wad: str | None, maps: list[str]) -> list[str]:
 
 
 def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> ScriptedPlayer:
-    """A scripted player: of a generated map by its walkways (worlds.doom.tours), of any other by trying."""
+    """A scripted player: of a generated map by its walkways (worlds.doom.tours, .deeds), of any other by trying."""
+    if tour in DEEDS and env.map is not None:
+        return Doer(env.map, seed, tour, gap)
     return Wanderer(seed, tour, gap) if env.map is None else Player(env.map.walkways, seed, tour, gap)
 
 

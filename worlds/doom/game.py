@@ -36,6 +36,7 @@ class DoomEnv(gymnasium.Env):
     Observations: RGB uint8 [192, 320, 3]. Actions: an engine.Action, or {"keys", "mouse"} as in the
     action space. info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
     With `depth`, info["depth"]: float32 [192, 320], distance along the line of sight's axis, map units.
+    With `calm`, monsters stand still and never attack, but can be shot.
     Rewards are 0. An episode is terminated when the player leaves the map. Nothing hurts the player.
     """
 
@@ -44,7 +45,7 @@ class DoomEnv(gymnasium.Env):
 
     def __init__(
         self, seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None,
-        depth: bool = False,
+        depth: bool = False, calm: bool = False,
     ) -> None:  # fmt: skip
         self.world = worlds_on_disk.load("doom")
         self.spec_of_actions = self.world.action_spec
@@ -62,8 +63,10 @@ class DoomEnv(gymnasium.Env):
             if wad is None and map is None:
                 self.map = generate(seed, flavour)
                 path = self._folder / "map.wad"
-                path.write_bytes(self.map.wad())
+                path.write_bytes(self.map.wad(calm))
                 map = MAP_NAME
+            elif calm:
+                raise WorldError("calm monsters are those of generated maps: leave out wad and map")
             else:
                 path, map = find_map(wad, map)
             self._start_game(path, map, seed)
@@ -136,6 +139,20 @@ class DoomEnv(gymnasium.Env):
             return self._frame, 0.0, True, False, self._info
         frame, info = self._observe()
         return frame, 0.0, False, False, info
+
+    def look_from(self, pose: tuple[float, float, float, float]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Put the player at once to a pose, its place rounded to whole map units: the frame and info from there.
+
+        Takes the time of two frames. Where nobody can stand, the player stays; info["pose"] tells.
+        """
+        game = self._open_game()
+        angle = self._info["pose"][3]
+        game.send_game_command(f"warp {round(pose[0])} {round(pose[1])}")
+        turn = _delta_per_tic((angle - pose[3] + 180.0) % 360.0 - 180.0)
+        still = [0.0] * len(self.world.keys)
+        game.make_action([*still, turn], TICS_PER_FRAME)
+        game.make_action([*still, 0.0], TICS_PER_FRAME)  # the eyes take three tics to rise to their height
+        return self._observe()
 
     def render(self) -> np.ndarray:  # type: ignore[override]
         """The last frame."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from engine.action import Action
-from worlds.doom.player import IN_PLACE, ScriptedPlayer
+from worlds.doom.player import IN_PLACE, TOURS, ScriptedPlayer
 from worlds.doom.steering import NEAR, PATIENCE, Place, Pose, bearing, distance, wrap
 from worlds.doom.walkways import Walkways
 
@@ -25,8 +25,10 @@ class Player(ScriptedPlayer):
     (marks: "gap", "visit_start", "visit_end", "return_start", "return_end", frame numbers).
     """
 
-    def __init__(self, ways: Walkways, seed: int, tour: str = "homes", gap: int = 64) -> None:
-        super().__init__(seed, tour, gap)
+    def __init__(
+        self, ways: Walkways, seed: int, tour: str = "homes", gap: int = 64, tours: tuple[str, ...] = TOURS
+    ) -> None:
+        super().__init__(seed, tour, gap, tours)
         self.ways = ways
 
     def _life(self, tour: str) -> Iterator[Action]:
