@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FLAVOURS = {"door": "animated", "item": "animated", "monster": "monsters"}  # of the maps, by what the player changes
 TRUTH = "the real game"
+ERRAND = 900  # frames in which a player finds something, changes it and looks at it
 DIFFERENT = 24.0  # grey levels
 LEAST = 20  # pixels that a change must show in, for a frame to count
 ASTRAY = 1.0  # map units that a pose looked from may be beside the asked one
@@ -94,7 +95,7 @@ def _of_deed(subject: Subject, deed: str) -> tuple[dict[str, np.ndarray], list[n
 def _clips(subject: Subject, deed: str) -> list[tuple[Clip, Views]]:
     """Clips that end with a return to something changed, and what the game shows there with and without the change."""
     settings = subject.settings.state
-    length, wanted = int(1.3 * settings.gap) + 900, settings.sequences
+    length, wanted = int(1.3 * settings.gap) + ERRAND, settings.sequences
     found = episodes(subject, {deed: 1.0}, wanted + 4 + wanted // 2, length, settings.gap, flavour=FLAVOURS[deed])
     kept: list[tuple[Clip, Views]] = []
     for clip in clips_of(found, settings.frames):

@@ -44,15 +44,16 @@ def test_every_contender_is_judged(make_subject, monkeypatch):
         there = np.arange(frames) < 6
         return 255 - after, after, there
 
+    monkeypatch.setattr(state, "ERRAND", 50)
     monkeypatch.setattr(state, "views", views)
     subject = make_subject()
     found = state.measure(subject)
-    assert set(found.figures["shares"]) == set(state.FLAVOURS)
+    assert set(found.figures["shares"]) == {"door"}
     door = found.figures["shares"]["door"]
     assert set(door) == {state.TRUTH, CODEC, NEAREST, *MEMORIES, "pixels"}
     assert door[state.TRUTH]["share"] == door[NEAREST]["share"] == 1.0
-    assert len(door["window"]["by_sequence"]) == 3 and 0.0 <= door["window"]["share"] < 1.0
-    assert found.tables["state"]["rows"][0] == [f"door: {state.TRUTH}", 1.0, 3]
+    assert len(door["window"]["by_sequence"]) == 2 and 0.0 <= door["window"]["share"] < 1.0
+    assert found.tables["state"]["rows"][0] == [f"door: {state.TRUTH}", 1.0, 2]
     assert (subject.settings.media / found.figures["sheet"]).stat().st_size > 0
 
 
@@ -61,6 +62,7 @@ def test_where_nothing_shows_there_is_nothing_to_measure(make_subject, monkeypat
         after = episode.frames(first, first + frames)
         return after, after, np.ones(frames, dtype=bool)
 
+    monkeypatch.setattr(state, "ERRAND", 50)
     monkeypatch.setattr(state, "views", views)
     with pytest.raises(RecordingError, match="door"):
         state.measure(make_subject())
