@@ -35,6 +35,14 @@ def make_env(name: str, **settings: Any) -> gymnasium.Env:
     return _part(name, "make_env")(**settings)
 
 
+def map_names(name: str, wad: str | None, maps: str = "") -> list[str]:
+    """The maps of a file that `maps` names, with commas between, or all of them where it names none.
+
+    Raises WorldError for a world without such files, a file that cannot be read, or a map that it lacks.
+    """
+    return _part(name, "map_names")(wad, [part.strip() for part in maps.split(",") if part.strip()])
+
+
 def footage_settings(name: str) -> dict[str, Any]:
     """What `make_env` takes on top where footage is recorded: the game then tells what only training asks for."""
     _part(name, "make_env")
@@ -77,4 +85,7 @@ def _part(name: str, part: str) -> Callable[..., Any]:
     if name not in definitions.names():
         definitions.load(name)  # says which name was meant
         raise WorldError(f"world {name!r} is a definition alone: no game comes with it")
-    return getattr(importlib.import_module(f"worlds.{name}"), part)
+    module = importlib.import_module(f"worlds.{name}")
+    if not hasattr(module, part):
+        raise WorldError(f"the game of world {name!r} has no {part.replace('_', ' ')}")
+    return getattr(module, part)

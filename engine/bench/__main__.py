@@ -33,7 +33,7 @@ def run(settings: BenchSettings, command: str) -> None:
         begun = time.monotonic()
         found = importlib.import_module(f"engine.bench.{name}").measure(subject)
         seconds = round(time.monotonic() - begun, 1)
-        merge(settings.out, name, found, describe_run(subject, command) | {"seconds": seconds}, settings.suffix)
+        merge(settings.out, name, found, describe_run(subject, command) | {"seconds": seconds}, settings.label)
         log.info("%s: %.0f s", name, seconds)
         for table in found.tables.values():
             for row in [table["columns"], *table["rows"]]:

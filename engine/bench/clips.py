@@ -67,24 +67,45 @@ class Track:
 
 
 def episodes(
-    subject: Subject, tours: dict[str, float], count: int, frames: int, gap: int = 0, split: str = "test"
+    subject: Subject,
+    tours: dict[str, float],
+    count: int,
+    frames: int,
+    gap: int = 0,
+    split: str = "test",
+    flavour: str = "",
 ) -> list[Episode]:
-    """The first `count` held-out episodes of at least `frames` frames; recorded where they are missing."""
+    """The first `count` held-out episodes of at least `frames` frames; recorded where they are missing.
+
+    flavour: of the maps, in place of the settings', and with calm monsters: nothing changes but by the player.
+    Hand-made maps have exits: there, half as many will do, and an episode with a return may be shorter.
+    """
     settings = subject.settings
     kind = "-".join([*tours, *([str(gap)] if gap else [])])
-    folder = Path(settings.footage) / settings.flavour / split / f"{kind}-{frames}"
+    folder = Path(settings.footage) / settings.maps / (flavour or settings.flavour) / split / f"{kind}-{frames}"
     if len(find_episodes(folder)) < count:
         log.info("recording %d episodes of %d frames into %s", count, frames, folder)
         asked = {tour: 0.0 for tour in ("homes", "explore", "revisit")} | tours
         record_all(
             FootageConfig(
-                world=subject.world.name, out=str(folder), split=split, episodes=count, frames=frames,
-                flavour=settings.flavour, tours=asked, gap=gap, workers=settings.workers,
+                world=subject.world.name,
+                out=str(folder),
+                split=split,
+                episodes=count,
+                frames=frames,
+                flavour=flavour or settings.flavour,
+                calm=bool(flavour),
+                wad=settings.wad,
+                map=settings.map,
+                tours=asked,
+                gap=gap,
+                workers=settings.workers,
             )  # fmt: skip
         )
     found = [open_episode(path) for path in find_episodes(folder)]
-    whole = [episode for episode in found if len(episode) >= frames][:count]
-    if len(whole) < count:
+    enough = [e for e in found if len(e) >= frames or (settings.maps and "return_end" in e.meta)]
+    whole = enough[:count]
+    if len(whole) < (count // 2 if settings.maps else count):
         raise RecordingError(f"{folder} holds {len(whole)} episodes of {frames} frames, and {count} are needed")
     return whole
 

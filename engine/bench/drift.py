@@ -43,7 +43,7 @@ def measure(subject: Subject) -> Found:
             real.append(_seconds(clip.frames(settings.history, length), rate))
             cells.append((again, true[row].float().flatten(1, 2).cpu()))
             sheet.append(pictures[:: round(settings.sheet_every * rate)])
-    path = subject.settings.media / f"bench_drift_{settings.seconds}s{subject.settings.suffix}.png"
+    path = subject.settings.media / f"bench_drift_{settings.seconds}s{subject.settings.label}.png"
     write_sheet(path, _lines(sheet))
     figures = _figures(own, real, cells, min(settings.seconds // 2, PERIOD) * rate)
     note = (

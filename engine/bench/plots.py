@@ -40,6 +40,7 @@ def curves(figures: dict[str, Any], suffix: str = "") -> dict[str, tuple[str, st
     for gap, scores in gaps.items():
         lines = {name: _line(row["psnr_by_frame"], 1) for name, row in scores.items()}
         found[f"revisit_{gap}"] = (f"Revisit, gap {gap}", "frames since the return", "PSNR, dB", lines)
+    found |= _pose_curves(held.get("pose" + suffix, {}))
     drift = held.get("drift" + suffix)
     for index, name in enumerate(drift["statistics"] if drift else ()):
         rows = drift["by_second"]
@@ -79,6 +80,23 @@ def draw(title: str, across: str, up: str, lines: dict[str, Line]) -> str:
         shapes.append(_text(right + 14, TOP + 20 * index, name, "start", 12, colour))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">'
     return "\n".join([head, f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>', *shapes, "</svg>"]) + "\n"
+
+
+def _pose_curves(pose: dict[str, Any]) -> dict[str, tuple[str, str, str, dict[str, Line]]]:
+    found = {}
+    for unit, words in (("units", "map units"), ("degrees", "degrees")):
+        if "reckoning" in pose:
+            lines = {name: _line(row[f"{unit}_by_step"], 1) for name, row in pose["reckoning"].items()}
+            found[f"pose_{unit}"] = ("Reckoned pose", "steps", f"error, {words}", lines)
+        if "cost" in pose:
+            line = [(float(wrong), float(psnr)) for wrong, psnr in pose["cost"][unit]]
+            found[f"pose_cost_{unit}"] = (
+                "Return with a wrong pose",
+                f"wrong by, {words}",
+                "PSNR, dB",
+                {"this model": line},
+            )
+    return found
 
 
 def _line(values: Sequence[float], first: int = 0) -> Line:

@@ -116,7 +116,8 @@ def describe_run(subject: Subject, command: str) -> dict[str, Any]:
         "commit": commit(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "command": command,
-        "settings": json.loads(json.dumps(dataclasses.asdict(subject.settings), default=_short)),
+        "settings": json.loads(json.dumps(dataclasses.asdict(subject.settings), default=_short))
+        | {"wad": Path(subject.settings.wad).name},
     }
 
 

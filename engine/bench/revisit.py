@@ -53,6 +53,16 @@ def measure(subject: Subject) -> Found:
     return Found(tables, figures)
 
 
+def returns(subject: Subject, gap: int, count: int, frames: int) -> list[Clip]:
+    """At most `count` clips of held-out footage that end with `frames` frames of a return. Raises RecordingError."""
+    spare = count + 2 + count // 4  # not every episode comes to its return
+    length = int((2.5 if subject.settings.maps else 1.3) * gap) + 420  # a way back over hand-made maps may be cut off
+    found = clips_of(episodes(subject, {"revisit": 1.0}, spare, length, gap), frames)[:count]
+    if not found:
+        raise RecordingError(f"no footage of gap {gap} has a return of {frames} frames: record more of it")
+    return found
+
+
 def clips_of(found: list[Episode], frames: int) -> list[Clip]:
     """From each episode with a return of at least `frames` frames: from the visit's start to that many into it."""
     clips = []
@@ -83,11 +93,8 @@ def nearest(track: Track, frames: int) -> np.ndarray:
 
 def _at_gap(subject: Subject, gap: int) -> dict[str, Any]:
     settings = subject.settings.revisit
-    wanted, frames = settings.sequences, settings.frames
-    spare = wanted + 2 + wanted // 4  # not every episode comes to its return
-    found = clips_of(episodes(subject, {"revisit": 1.0}, spare, int(1.3 * gap) + 420, gap), frames)[:wanted]
-    if not found:
-        raise RecordingError(f"no footage of gap {gap} has a return of {frames} frames: record more of it")
+    frames = settings.frames
+    found = returns(subject, gap, settings.sequences, frames)
     order = sorted(range(len(found)), key=lambda i: len(found[i]))  # near in length, little standing still
     scores, extra = Scores(subject), {}
     shown: dict[int, dict[str, np.ndarray]] = {}
@@ -117,10 +124,10 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     for name, memory in MEMORIES.items():
         if memory == "full" and gap > settings.full_up_to:
             continue
-        drawn[name] = _draw(subject, track, memory, begin)
+        drawn[name] = draw(subject, track, memory, begin, frames)
         if memory == "blocks" and settings.own_memory:
             left = [clip.still + clip.episode.meta["visit_end"] - clip.first for clip in batch]
-            drawn[OWN] = _draw(subject, track, memory, left)
+            drawn[OWN] = draw(subject, track, memory, left, frames)
     near = nearest(track, frames)[0].astype(int)
     drawn[NEAREST] = np.stack(
         [np.concatenate([clip.frames(i, i + 1) for i in row]) for clip, row in zip(batch, near.tolist(), strict=True)]
@@ -131,10 +138,11 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     return drawn
 
 
-def _draw(subject: Subject, track: Track, memory: str, own_from: list[int]) -> np.ndarray:
+def draw(subject: Subject, track: Track, memory: str, own_from: list[int], frames: int) -> np.ndarray:
+    """The last `frames` frames of a session that goes on alone from frame `own_from` on: uint8 [B, n, ..]."""
     rollout = subject.rollout(len(own_from), memory)
     latents = unroll(rollout, track.latents, track.actions, track.poses, own_from)
-    return subject.decode(latents[:, -subject.settings.revisit.frames :])
+    return subject.decode(latents[:, -frames:])
 
 
 def _matched(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -176,6 +184,6 @@ def _write_sheet(subject: Subject, gap: int, shown: dict[int, dict[str, np.ndarr
     step = max(1, subject.settings.revisit.frames // SHEET_COLUMNS)
     names = ("truth", "this model", "window", NEAREST)
     rows = [shown[row][name][::step] for row in sorted(shown) for name in names]
-    path = subject.settings.media / f"bench_revisit_{gap}{subject.settings.suffix}.png"
+    path = subject.settings.media / f"bench_revisit_{gap}{subject.settings.label}.png"
     write_sheet(path, rows)
     return path.name

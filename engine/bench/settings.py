@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BENCHES = (
-    "codec", "next_frame", "revisit", "drift", "memory", "actions", "latency", "stages", "growth", "throughput",
-    "replay",
+    "codec", "next_frame", "revisit", "pose", "state", "drift", "memory", "actions", "latency", "stages", "growth",
+    "throughput", "replay",
 )  # fmt: skip
 
 
@@ -34,6 +34,27 @@ class RevisitBench:
     full_up_to: int = 1024  # longest gap at which the full history is attended to as well
     own_memory: bool = True  # also generate the time away
     sheet: int = 4  # sequences shown in the contact sheet
+
+
+@dataclass(frozen=True)
+class PoseBench:
+    steps: int = 1000  # reckoned
+    marks: list[int] = field(default_factory=lambda: [10, 100, 1000])  # steps shown in the table
+    history: int = 64  # frames whose poses are told
+    sequences: int = 4  # of both parts
+    gap: int = 64  # frames away before the return
+    frames: int = 32  # of the return
+    units: list[int] = field(default_factory=lambda: [8, 16, 32, 64])  # by which the pose is wrong
+    degrees: list[int] = field(default_factory=lambda: [2, 5, 10])  # the same, of the heading
+
+
+@dataclass(frozen=True)
+class StateBench:
+    deeds: list[str] = field(default_factory=lambda: ["door", "item", "monster"])  # what the player changes
+    gap: int = 64  # frames away before the return
+    sequences: int = 8  # per deed
+    frames: int = 32  # of the return
+    sheet: int = 4  # sequences of each deed shown in the contact sheet
 
 
 @dataclass(frozen=True)
@@ -95,6 +116,8 @@ class BenchSettings:
     flip: bool = True  # score FLIP as well, where flip-evaluator is installed
     footage: Path = ROOT / "footage" / "bench"  # held-out footage; what is missing is recorded
     flavour: str = "static"  # of the maps
+    wad: str = ""  # measure on these hand-made maps: a WAD file, or freedoom2; none: generated maps
+    map: str = ""  # of the WAD, or several with commas between; none: all of them, one after the other
     workers: int = 0  # processes that record footage; 0: one per core
     out: Path = ROOT / "docs" / "bench.json"
     media: Path = ROOT / "docs" / "media"  # contact sheets
@@ -102,6 +125,8 @@ class BenchSettings:
     codec: CodecBench = field(default_factory=CodecBench)
     next_frame: NextFrameBench = field(default_factory=NextFrameBench)
     revisit: RevisitBench = field(default_factory=RevisitBench)
+    pose: PoseBench = field(default_factory=PoseBench)
+    state: StateBench = field(default_factory=StateBench)
     drift: DriftBench = field(default_factory=DriftBench)
     memory: MemoryBench = field(default_factory=MemoryBench)
     actions: ActionsBench = field(default_factory=ActionsBench)
@@ -109,3 +134,15 @@ class BenchSettings:
     growth: GrowthBench = field(default_factory=GrowthBench)
     throughput: ThroughputBench = field(default_factory=ThroughputBench)
     replay: ReplayBench = field(default_factory=ReplayBench)
+
+    @property
+    def maps(self) -> str:
+        """A name for the hand-made maps; empty for generated ones."""
+        parts = [Path(self.wad).stem] if self.wad else []
+        parts += self.map.lower().split(",") if self.map else []
+        return "-".join(part.strip() for part in parts)
+
+    @property
+    def label(self) -> str:
+        """What the names of tables, figures and sheets end in."""
+        return (f"-{self.maps}" if self.maps else "") + self.suffix

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.bench.feed import feed
 from engine.bench.settings import BenchSettings
 from engine.core import Engine
 from engine.model.codec import to_bytes, to_unit
@@ -73,7 +74,7 @@ def unroll(rollout: Rollout, latents: Tensor, actions: Tensor, poses: Tensor, ow
     """
     begin = min(own_from)
     first = torch.tensor(own_from, device=rollout.device)
-    rollout.start(latents[:, :begin], actions[:, :begin], poses[:, :begin])
+    feed(rollout, latents[:, :begin], actions[:, :begin], poses[:, :begin])
     seen = [latents[:, index] for index in range(begin)]
     for index in range(begin, actions.shape[1]):
         latent, pose = rollout.propose(actions[:, index])

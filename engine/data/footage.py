@@ -21,6 +21,7 @@ from engine.errors import ConfigError, RecordingError
 ABOUT = """Record episodes of a real game with scripted players, for training and for measuring.
 
   python -m engine.data.footage world=doom out=footage split=train episodes=64 frames=2000
+  python -m engine.data.footage world=doom wad=freedoom2 map=MAP01 out=footage split=test episodes=4
   python -m engine.data.footage again=scripts out=footage     renders episodes kept without frames
 
 For any other Gymnasium environment: python -m engine.data.own_game"""
@@ -38,6 +39,9 @@ class FootageConfig:
     episodes: int = 8
     frames: int = 1000  # per episode
     flavour: str = "static"
+    wad: str = ""  # a file of hand-made maps, or the name of one that comes with the game; none: generated maps
+    map: str = ""  # of the WAD, or several with commas between; none: all of them, one after the other
+    calm: bool = False  # monsters stand still and never attack
     tours: dict[str, float] = field(default_factory=lambda: {"homes": 0.55, "explore": 0.15, "revisit": 0.3})  # weights
     gap: int = 0  # of revisit tours, frames; 0: drawn from those that fit
     seed_start: int = -1  # seed of the first episode; -1: the split's first
@@ -59,14 +63,25 @@ class Recording:
     def name(self) -> str:
         return self.out.name
 
+    @property
+    def game(self) -> dict[str, Any]:
+        """Settings of worlds.make_env."""
+        settings = self.settings
+        game: dict[str, Any] = {"seed": self.seed, "flavour": settings.flavour}
+        if settings.calm:
+            game["calm"] = True
+        if not settings.wad and not settings.map:
+            return game
+        maps = worlds.map_names(settings.world, settings.wad or None, settings.map)
+        return game | {"wad": settings.wad or None, "map": maps[self.seed % len(maps)]}
+
     def run(self) -> None:
         settings, rng = self.settings, random.Random(f"footage/{self.seed}")
         tour = rng.choices(list(settings.tours), list(settings.tours.values()))[0]
         fitting = [gap for gap in GAPS if 1.5 * gap + 300 < settings.frames] or [GAPS[0]]
         gap = settings.gap or rng.choice(fitting)
-        game: dict[str, Any] = {"seed": self.seed, "flavour": settings.flavour}
         with Unfinished(self.out) as part:
-            record(part, settings.world, game, settings.frames, tour, gap, settings.with_frames)
+            record(part, settings.world, self.game, settings.frames, tour, gap, settings.with_frames)
 
     def is_done(self) -> bool:
         return (self.out / "episode.json").exists() or (self.out / SCRIPT).exists()
@@ -121,6 +136,8 @@ def record_all(settings: FootageConfig) -> int:
     if not settings.tours or min(settings.tours.values()) < 0 or sum(settings.tours.values()) <= 0:
         raise ConfigError(f"tours needs a weight above 0, not {settings.tours}")
     definitions.load(settings.world)
+    if settings.wad or settings.map:
+        worlds.map_names(settings.world, settings.wad or None, settings.map)
     out = Path(settings.out)
     try:
         out.mkdir(parents=True, exist_ok=True)

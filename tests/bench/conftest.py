@@ -26,7 +26,10 @@ VISIT, AWAY = 12, 10
 SMALL = [
     "device=cpu", "denoise_steps=1", "batch=2", "flip=false", "codec.frames=12", "codec.episodes=2",
     "next_frame.sequences=2", "next_frame.frames=3", "next_frame.history=12", "next_frame.steps=[1,2]",
-    "revisit.gaps=[10]", "revisit.sequences=3", "revisit.frames=8", "revisit.sheet=2", "drift.seconds=4",
+    "revisit.gaps=[10]", "revisit.sequences=3", "revisit.frames=8", "revisit.sheet=2",
+    "pose.steps=6", "pose.marks=[2,6,99]", "pose.history=9", "pose.sequences=2", "pose.gap=10", "pose.frames=8",
+    "pose.units=[64]", "pose.degrees=[10]", "state.deeds=[door]", "state.gap=10",
+    "state.sequences=2", "state.frames=8", "drift.seconds=4",
     "drift.history=8", "drift.sheet_every=1", "memory.blocks=6", "actions.train_frames=1000",
     "actions.train_steps=20", "actions.sequences=2", "actions.frames=6", "latency.frames=4", "latency.history=12",
     "latency.steps=[1,2]", "growth.lengths=[12,30]", "growth.frames=3", "throughput.batches=[1,3]",
@@ -50,7 +53,7 @@ def returning(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 def record(settings: FootageConfig) -> int:
     """Stands in for the recording of real games: whole episodes of the toy game."""
-    revisits = settings.tours.get("revisit", 0) > 0
+    revisits = not settings.tours["homes"] and not settings.tours["explore"]
     for seed in range(settings.episodes):
         marks: dict[str, Any] = {}
         if revisits:

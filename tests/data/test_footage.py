@@ -210,3 +210,14 @@ def test_the_command_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr("sys.argv", ["footage", "episods=3"])
     assert footage.main() == 2
     assert "episodes" in capsys.readouterr().err
+
+
+def test_hand_made_maps_are_walked_too(tmp_path: Path) -> None:
+    pytest.importorskip("vizdoom")
+    words = ["wad=freedoom2", "map=MAP02,MAP07", "split=test", "episodes=2", "frames=40", "workers=2"]
+    assert record_all(config.load(FootageConfig, [], [f"out={tmp_path}", *words])) == 2
+    found = [open_episode(path) for path in find_episodes(tmp_path)]
+    assert [episode.meta["game"]["map"] for episode in found] == ["MAP02", "MAP07"]
+    assert not np.array_equal(found[0].frames(30, 31), found[1].frames(30, 31))
+    with pytest.raises(WorldError, match="MAP77"):
+        record_all(config.load(FootageConfig, [], [f"out={tmp_path / 'none'}", "map=MAP77"]))

@@ -17,6 +17,7 @@ from engine.action import Action
 from engine.errors import ActionError, SessionError, WorldError
 from worlds.doom import tours
 from worlds.doom.game import DoomEnv
+from worlds.doom.wanderer import Wanderer
 
 pytest.importorskip("vizdoom")
 
@@ -196,16 +197,15 @@ def test_a_tour_covers_rooms(flavour: str, seed: int) -> None:
     assert len(rooms) >= 6
 
 
-@pytest.mark.parametrize("gap", [16, 64, 256])
+@pytest.mark.parametrize("gap", [16, 64, 256, 1024])
 def test_a_revisit_comes_back_after_its_gap(gap: int) -> None:
     game = make(seed=51)
     player = cast(tours.Player, worlds.make_player("doom", game, 51, "revisit", gap))
-    poses, frames = [], []
-    frame, info = game.reset(seed=51)
-    while "return_end" not in player.marks and len(poses) < 1500:
+    poses = []
+    info = game.reset(seed=51)[1]
+    while "return_end" not in player.marks and len(poses) < 1.3 * gap + 420:
         poses.append(info["pose"])
-        frames.append(frame)
-        frame, *_, info = game.step(player.act(info["pose"]))
+        *_, info = game.step(player.act(info["pose"]))
     game.close()
     marks = player.marks
     assert gap <= marks["return_start"] - marks["visit_end"] <= 1.5 * gap + 60
@@ -224,3 +224,53 @@ def test_unknown_names_are_answered(env: DoomEnv) -> None:
         worlds.make_player("doom", env, 1, "strol")
     with pytest.raises(WorldError, match="gap"):
         worlds.make_player("doom", env, 1, "revisit", 0)
+
+
+@pytest.mark.parametrize(("level", "gap"), [("MAP01", 16), ("MAP05", 64), ("MAP08", 64)])
+def test_a_player_who_knows_no_map_comes_back(level: str, gap: int) -> None:
+    game = make(map=level)
+    player = worlds.make_player("doom", game, 2_000_000, "revisit", gap)
+    poses = []
+    info = game.reset(seed=0)[1]
+    while "return_end" not in player.marks and len(poses) < 600:
+        poses.append(info["pose"])
+        *_, terminated, _, info = game.step(player.act(info["pose"]))
+        assert not terminated
+    game.close()
+    marks, trail = player.marks, np.array(poses)
+    assert gap <= marks["return_start"] - marks["visit_end"] <= 1.5 * gap + 60
+    seen = trail[marks["visit_start"] : marks["visit_end"]]
+    back = trail[marks["return_start"] : marks["return_start"] + 32]
+    moved = np.hypot(back[:, None, 0] - seen[None, :, 0], back[:, None, 1] - seen[None, :, 1])
+    turned = np.abs(wrap(back[:, None, 3] - seen[None, :, 3]))  # type: ignore[operator]
+    assert ((moved < 16.0) & (turned < 6.0)).any(axis=1).mean() >= 0.6
+
+
+def test_wandering_covers_ground_and_opens_doors(env: DoomEnv) -> None:
+    game = make(seed=40, flavour="animated")
+    assert game.map is not None
+    ways, player = game.map.walkways, Wanderer(5, "explore")
+    info = game.reset(seed=40)[1]
+    rooms = set()
+    for _ in range(2500):
+        info = game.step(player.act(info["pose"]))[4]
+        rooms.add(ways.room_of[ways.nearest(*info["pose"][:2])])
+    game.close()
+    assert len(rooms) >= 4 and player._used > 0
+
+
+def test_the_way_back_has_no_loops() -> None:
+    player = Wanderer(1, "explore")
+    square = [(40.0 * x, 0.0) for x in range(5)] + [(160.0, 40.0), (120.0, 40.0), (80.0, 40.0), (80.0, 10.0)]
+    for x, y in square:
+        player._drop_crumb((x, y, 41.0, 0.0))
+    assert [crumb[:2] for crumb in player.crumbs] == [(0.0, 0.0), (40.0, 0.0), (80.0, 0.0)]
+    player._drop_crumb((40.0, 5.0, 141.0, 0.0))  # the same place on another floor
+    assert len(player.crumbs) == 4
+
+
+def test_maps_of_a_file() -> None:
+    assert worlds.map_names("doom", "freedoom2", "map03, MAP01") == ["MAP03", "MAP01"]
+    assert len(worlds.map_names("doom", "freedoom2")) == 32
+    with pytest.raises(WorldError, match="MAP99"):
+        worlds.map_names("doom", None, "MAP99")

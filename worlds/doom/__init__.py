@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.errors import WorldError
-from worlds.doom.game import DoomEnv
+from worlds.doom.deeds import DEEDS, Doer
+from worlds.doom.game import DoomEnv, all_maps, find_map
+from worlds.doom.player import ScriptedPlayer
 from worlds.doom.tours import Player
+from worlds.doom.wanderer import Wanderer
 
 # Seed of a validation map, and the frame of its `explore` tour from which play begins: chosen by eye.
 SCENES = (
@@ -20,17 +22,27 @@ FOOTAGE = {"depth": True}  # settings of make_env with which footage is recorded
 
 
 def make_env(
-    seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None, depth: bool = False
-) -> DoomEnv:
-    """The real game on the generated map of `seed`, or on `map` of a WAD file (of Freedoom 2 without one)."""
-    return DoomEnv(seed=seed, flavour=flavour, wad=wad, map=map, depth=depth)
+    seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None, depth: bool = False,
+    calm: bool = False,
+) -> DoomEnv:  # fmt: skip
+    """The real game on the generated map of `seed`, or on `map` of a WAD file.
+
+    wad: a path, or "freedoom2", which comes with ViZDoom, as does "freedoom1"; with a map and no WAD it is the former.
+    calm: monsters stand still and never attack.
+    """
+    return DoomEnv(seed=seed, flavour=flavour, wad=wad, map=map, depth=depth, calm=calm)
 
 
-def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> Player:
-    """A scripted player of a generated map; tours are in worlds.doom.tours."""
-    if env.map is None:
-        raise WorldError("scripted players need a generated map: leave out wad and map")
-    return Player(env.map.walkways, seed, tour, gap)
+def map_names(wad: str | None, maps: list[str]) -> list[str]:
+    """Those of `maps` as the WAD file spells them, or all of its maps."""
+    return [find_map(wad, name)[1] for name in maps] if maps else all_maps(wad)[1]
+
+
+def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> ScriptedPlayer:
+    """A scripted player: of a generated map by its walkways (worlds.doom.tours, .deeds), of any other by trying."""
+    if tour in DEEDS and env.map is not None:
+        return Doer(env.map, seed, tour, gap)
+    return Wanderer(seed, tour, gap) if env.map is None else Player(env.map.walkways, seed, tour, gap)
 
 
 def start_scenes() -> list[tuple[dict[str, Any], str, int]]:

@@ -26,6 +26,7 @@ SETTLING_TICS = 12  # the game ignores turning before
 ANGLE_STEP = 360.0 / 65536  # the game's finest turn, degrees
 DEPTH_STEP, DEPTH_BIAS = 7.2, 2.0  # map units: what the game's 8-bit depth counts in; fitted by warping frames
 SKY_DEPTH, SKY = 106, 4096.0  # the depth that the game writes for the sky, and what is told in its place
+SHIPPED = ("freedoom1", "freedoom2")  # WADs that come with ViZDoom, by name
 NO_BOB = "+movebob 0 +stillbob 0"  # so that a pose has one picture, walking or standing
 
 
@@ -35,7 +36,8 @@ class DoomEnv(gymnasium.Env):
     Observations: RGB uint8 [192, 320, 3]. Actions: an engine.Action, or {"keys", "mouse"} as in the
     action space. info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
     With `depth`, info["depth"]: float32 [192, 320], distance along the line of sight's axis, map units.
-    Rewards are 0. An episode is terminated when the player dies or leaves the map.
+    With `calm`, monsters stand still and never attack, but can be shot.
+    Rewards are 0. An episode is terminated when the player leaves the map. Nothing hurts the player.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 17.5}
@@ -43,7 +45,7 @@ class DoomEnv(gymnasium.Env):
 
     def __init__(
         self, seed: int = 0, flavour: str = "static", wad: str | Path | None = None, map: str | None = None,
-        depth: bool = False,
+        depth: bool = False, calm: bool = False,
     ) -> None:  # fmt: skip
         self.world = worlds_on_disk.load("doom")
         self.spec_of_actions = self.world.action_spec
@@ -61,8 +63,10 @@ class DoomEnv(gymnasium.Env):
             if wad is None and map is None:
                 self.map = generate(seed, flavour)
                 path = self._folder / "map.wad"
-                path.write_bytes(self.map.wad())
+                path.write_bytes(self.map.wad(calm))
                 map = MAP_NAME
+            elif calm:
+                raise WorldError("calm monsters are those of generated maps: leave out wad and map")
             else:
                 path, map = find_map(wad, map)
             self._start_game(path, map, seed)
@@ -113,7 +117,7 @@ class DoomEnv(gymnasium.Env):
         if seed is not None:
             game.set_seed(seed % 2**31)
         game.new_episode()
-        if self.flavour == "monsters":
+        if self.flavour == "monsters" or self.map is None:
             game.send_game_command("god")
         return self._observe()
 
@@ -135,6 +139,20 @@ class DoomEnv(gymnasium.Env):
             return self._frame, 0.0, True, False, self._info
         frame, info = self._observe()
         return frame, 0.0, False, False, info
+
+    def look_from(self, pose: tuple[float, float, float, float]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Put the player at once to a pose, its place rounded to whole map units: the frame and info from there.
+
+        Takes the time of two frames. Where nobody can stand, the player stays; info["pose"] tells.
+        """
+        game = self._open_game()
+        angle = self._info["pose"][3]
+        game.send_game_command(f"warp {round(pose[0])} {round(pose[1])}")
+        turn = _delta_per_tic((angle - pose[3] + 180.0) % 360.0 - 180.0)
+        still = [0.0] * len(self.world.keys)
+        game.make_action([*still, turn], TICS_PER_FRAME)
+        game.make_action([*still, 0.0], TICS_PER_FRAME)  # the eyes take three tics to rise to their height
+        return self._observe()
 
     def render(self) -> np.ndarray:  # type: ignore[override]
         """The last frame."""
@@ -189,9 +207,21 @@ def import_vizdoom() -> Any:
     return vizdoom
 
 
-def _freedoom() -> Path:
-    """Freedoom 2, which comes with ViZDoom."""
-    return Path(import_vizdoom().__file__).parent / "freedoom2.wad"
+def _freedoom(part: str = "freedoom2") -> Path:
+    """Freedoom, which comes with ViZDoom."""
+    return Path(import_vizdoom().__file__).parent / f"{part}.wad"
+
+
+def all_maps(wad: str | Path | None) -> tuple[Path, list[str]]:
+    """A WAD's path (Freedoom 2 without one) and its maps, in order. Raises WorldError for a file that is no WAD."""
+    path = _freedoom(str(wad)) if wad in SHIPPED else Path(wad).resolve() if wad is not None else _freedoom()
+    try:
+        maps = map_names(path)
+    except (OSError, struct.error) as error:
+        raise WorldError(f"the WAD {path} cannot be read: {error}") from error
+    if not maps:
+        raise WorldError(f"{path} is not a WAD file with maps in it")
+    return path, maps
 
 
 def find_map(wad: str | Path | None, map_name: str | None) -> tuple[Path, str]:
@@ -199,13 +229,7 @@ def find_map(wad: str | Path | None, map_name: str | None) -> tuple[Path, str]:
 
     Raises WorldError for a file that is no WAD, or has no such map.
     """
-    path = Path(wad).resolve() if wad is not None else _freedoom()
-    try:
-        maps = map_names(path)
-    except (OSError, struct.error) as error:
-        raise WorldError(f"the WAD {path} cannot be read: {error}") from error
-    if not maps:
-        raise WorldError(f"{path} is not a WAD file with maps in it")
+    path, maps = all_maps(wad)
     name = (map_name or maps[0]).upper()
     if name not in maps:
         near = difflib.get_close_matches(name, maps, n=1, cutoff=0.4)

@@ -29,12 +29,12 @@ class DoomMap:
     walkways: Walkways
     sky: str
 
-    def wad(self) -> bytes:
-        """The map as a PWAD with its sky."""
+    def wad(self, calm: bool = False) -> bytes:
+        """The map as a PWAD with its sky; calm: monsters stand still and never attack, but can be shot."""
         info = f'map {MAP_NAME} "generated" {{ sky1 = "{self.sky}" }}\n'
-        return pwad(
-            [("MAPINFO", info.encode()), (MAP_NAME, b""), ("TEXTMAP", self.builder.textmap().encode()), ("ENDMAP", b"")]
-        )
+        lumps = [("MAPINFO", info), *([("DECORATE", things.CALM)] if calm else [])]
+        lumps += [(MAP_NAME, ""), ("TEXTMAP", self.builder.textmap()), ("ENDMAP", "")]
+        return pwad([(name, content.encode()) for name, content in lumps])
 
 
 def generate(seed: int, flavour: str = "static") -> DoomMap:

@@ -119,10 +119,14 @@ class Hands:
         for _ in range(frames):
             yield Action(tuple(keys), (self.turn(heading), 0.0))
 
-    def follow(self, trace: Sequence[Pose]) -> Generator[Action, None, bool]:
+    def opening(self) -> tuple[str, ...]:
+        """Keys that may open what is in the way."""
+        return ()
+
+    def follow(self, trace: Sequence[Pose], patience: int = PATIENCE) -> Generator[Action, None, bool]:
         """Go where a recorded trace went and look where it looked, frame by frame; False if something is in the way."""
         index = waited = 0
-        while waited < PATIENCE:
+        while waited < patience:
             if index >= len(trace) - 1 and distance(self.pose, trace[-1][:2]) < 24.0:
                 return True
             behind = distance(self.pose, trace[index][:2])
@@ -131,7 +135,7 @@ class Hands:
             yaw = max(-TURN_LIMIT, min(TURN_LIMIT, 0.6 * wrap(self.pose[3] - ahead[3])))
             self._rate = yaw
             keys = self.keys_toward(ahead[:2], run=gap > 56.0, heading=self.pose[3] - yaw) if gap > 12.0 else ()
-            yield Action(keys, (yaw, 0.0))
+            yield Action((*keys, *self.opening()), (yaw, 0.0))
             if behind < 64.0 and index < len(trace) - 1:
                 index, waited = index + 1, 0
             else:

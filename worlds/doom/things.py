@@ -11,6 +11,18 @@ TORCHES = (44, 45, 46, 55, 56, 57, 85, 86, 70, 41)  # animated, and they block
 PICKUPS = (2011, 2012, 2014, 2015, 2018, 2007, 2008, 2048, 2049, 2013, 8)  # animated or taken away
 MONSTERS = (3004, 9, 3001, 3002, 3004, 3001)
 
+# The same monsters, but for what they do on seeing or feeling the player: nothing. In the game's language of actors.
+CALM = "\n".join(
+    f"actor Calm{name} : {name} replaces {name} {{ states {{\n"
+    f"See:\n{sprite} AB 10\nloop\nPain:\n{sprite} {hurt} 6\ngoto See\n}} }}"
+    for name, sprite, hurt in (
+        ("ZombieMan", "POSS", "G"),
+        ("ShotgunGuy", "SPOS", "G"),
+        ("DoomImp", "TROO", "H"),
+        ("Demon", "SARG", "H"),
+    )
+)
+
 _RADII = {BROWN_TREE: 32}  # map units; most others have 16
 _LOOSE = {CANDLE, BLOODY_MESS, POOL_OF_BLOOD, PLAYER_START, *PICKUPS, *MONSTERS}
 

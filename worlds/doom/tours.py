@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from typing import Any
 
 from engine.action import Action
-from engine.errors import WorldError
-from worlds.doom.steering import NEAR, PATIENCE, Hands, Place, Pose, bearing, distance, wrap
+from worlds.doom.player import IN_PLACE, TOURS, ScriptedPlayer
+from worlds.doom.steering import NEAR, PATIENCE, Place, Pose, bearing, distance, wrap
 from worlds.doom.walkways import Walkways
 
-TOURS = ("homes", "explore", "revisit")
-GAPS = (16, 64, 256, 1024, 4096)
 ATTEMPTS = 4  # at finding a way when something is in it
 STRIDE = 14.0  # a walk's usual length a frame with its turns, map units
 TURNING = 20  # frames that turning round takes on the way
 DOOR_REACH = 112.0  # begin to press `use` this near a door, map units
 
 
-class Player(Hands):
+class Player(ScriptedPlayer):
     """Walks a map by its walkways. `act(pose)` gives the next action; `marks` says what the walk contained.
 
     homes: a few favourite places, gone back and forth between, looking the same way each time;
@@ -29,26 +25,14 @@ class Player(Hands):
     (marks: "gap", "visit_start", "visit_end", "return_start", "return_end", frame numbers).
     """
 
-    def __init__(self, ways: Walkways, seed: int, tour: str = "homes", gap: int = 64) -> None:
-        super().__init__(random.Random(f"{tour}/{seed}"))
-        if tour not in TOURS:
-            raise WorldError(f"there is no tour {tour!r} (tours: {', '.join(TOURS)})")
-        if gap < 1:
-            raise WorldError(f"a revisit's gap is at least 1 frame, not {gap}")
+    def __init__(
+        self, ways: Walkways, seed: int, tour: str = "homes", gap: int = 64, tours: tuple[str, ...] = TOURS
+    ) -> None:
+        super().__init__(seed, tour, gap, tours)
         self.ways = ways
-        self.gap = gap
-        self.marks: dict[str, Any] = {"tour": tour}
-        self.frame = 0
-        self.trail: list[Pose] = []
-        self._script = {"homes": self._homes, "explore": self._explore, "revisit": self._revisit}[tour]()
 
-    def act(self, pose: Pose) -> Action:
-        """The action that follows the frame seen from `pose`."""
-        self.pose = pose
-        self.trail.append(pose)
-        action = next(self._script)
-        self.frame += 1
-        return action
+    def _life(self, tour: str) -> Iterator[Action]:
+        return {"homes": self._homes, "explore": self._explore, "revisit": self._revisit}[tour]()
 
     # Whole lives: endless.
 
@@ -76,7 +60,7 @@ class Player(Hands):
         self.habits = replace(self.habits, agility=max(2.0, self.habits.agility))
         for _ in range(self.rng.choice((0, 1))):
             yield from self._go(self._near_node(200, 600))
-        in_place = self.gap < 48
+        in_place = self.gap < IN_PLACE
         while True:
             if in_place:
                 yield from self.face(self._outlook(self.ways.nearest(*self.pose[:2])))
@@ -91,23 +75,11 @@ class Player(Hands):
                 yield from self._walk_away(seen[0], end)
             back = self.frame
             returned = yield from self.follow(seen)
-            if returned and "return_start" not in self.marks:
-                self.marks |= {"gap": self.gap, "visit_start": start, "visit_end": end}
-                self.marks |= {"return_start": back, "return_end": self.frame}
+            if returned:
+                self._came_back((start, end), back)
             yield from self._go(self._near_node(200, 900))
 
     # Parts of a life.
-
-    def _pan(self) -> Iterator[Action]:
-        """Look from one side to another on the spot."""
-        self.change_pace()
-        heading = self.pose[3]
-        side = self.rng.choice((-1, 1))
-        begin = self.frame
-        while self.frame - begin < 36:
-            yield from self.face(heading + side * self.rng.uniform(30, 70))
-            yield from self.rest(self.rng.randrange(2, 12))
-            yield from self.face(heading - side * self.rng.uniform(0, 60))
 
     def _stroll(self) -> Iterator[Action]:
         """Walk about near here for at least 48 frames."""
@@ -116,19 +88,6 @@ class Player(Hands):
             yield from self._go(self._near_node(96, 420), run=False)
             if self.rng.random() < 0.4:
                 yield from self._glance()
-
-    def _turn_away(self, since: int) -> Iterator[Action]:
-        """Look elsewhere and back to the same heading, `gap` frames or a few more."""
-        heading = self.pose[3]
-        self.pace = self.rng.uniform(14.0, 22.0)
-        before = self.trail[-6][3] if len(self.trail) > 5 else heading
-        side = math.copysign(1.0, wrap(heading - before))  # on, away from what was just seen
-        yield from self.face(heading + side * self.rng.uniform(80, 130), within=10.0)
-        while 2 * (self.frame - since) < self.gap:
-            yield Action((), (self.turn(self.pose[3]), 0.0))
-        yield from self.face(heading, within=4.0)
-        while self.frame - since < self.gap:
-            yield Action((), (self.turn(heading), 0.0))
 
     def _walk_away(self, home: Pose, since: int) -> Iterator[Action]:
         """Leave, and be back at the pose `home` about `gap` frames after `since`, never sooner."""

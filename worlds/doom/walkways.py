@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from worlds.doom.layout import Link, Plan, Room, depth_of
 from worlds.doom.udmf import MapBuilder
 
 CLEARANCE = 25.0  # map units that a walking player's centre keeps from walls; the player's own radius is 16
+BODIES = 44.0  # how near to a monster's middle a walking player's centre may come, map units
 APPROACH = 40  # how far inside a room its opening's point lies
 
 
@@ -45,6 +47,20 @@ class Walkways:
         """The node nearest to a place."""
         reachable = (node for nodes in self.rooms for node in nodes)
         return min(reachable, key=lambda node: (self.points[node][0] - x) ** 2 + (self.points[node][1] - y) ** 2)
+
+    def around(self, places: Sequence[tuple[float, float]], start: tuple[float, float]) -> Walkways:
+        """The same without the ways that come near one of `places`, and what cannot be reached from `start` then."""
+        marks = np.array(places)
+        neighbours: list[dict[int, float]] = [{} for _ in self.points]
+        for node, others in enumerate(self.neighbours):
+            for other, length in others.items():
+                ends = np.array([self.points[node], self.points[other]])
+                if _distance(marks, ends[:1], ends[1:]).min() > BODIES:
+                    neighbours[node][other] = length
+        free = Walkways(self.points, self.rooms, neighbours, self.room_of, self.doors)
+        reached = free.distances(self.nearest(*start))[0]
+        free.rooms = [[node for node in nodes if node in reached] for nodes in self.rooms]
+        return free
 
     def distances(self, start: int, goal: int | None = None) -> tuple[dict[int, float], dict[int, int]]:
         """Lengths of the shortest ways from start, and the node before each; only what is needed to know the goal's."""
@@ -98,6 +114,12 @@ def build_walkways(plan: Plan, builder: MapBuilder) -> Walkways | None:
         return None
     ways.rooms = [[node for node in nodes if node in reached] for nodes in ways.rooms]
     return ways if all(ways.rooms) else None
+
+
+def clear_ways(builder: MapBuilder, starts: list[tuple[float, float]], end: tuple[float, float]) -> list[bool]:
+    """From which of the places `starts` a player can walk straight to `end`, touching nothing."""
+    begin = np.array(starts, dtype=np.float64).reshape(-1, 2)
+    return _clear(begin, np.broadcast_to(np.array(end, dtype=np.float64), begin.shape), _obstacles(builder)).tolist()
 
 
 def _obstacles(builder: MapBuilder) -> np.ndarray:

@@ -1,0 +1,69 @@
+"""A long true history into a rollout at once: what frame-by-frame observing leaves behind, made in batches."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.model.parallel import looking_back
+from engine.model.rollout import ANCHOR_REACH, Rollout
+
+LONG = 48  # frames: a shorter history is observed frame by frame
+AT_ONCE = 32  # frames of all sessions together that the frame encoder takes at once
+
+
+@torch.no_grad()
+def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor) -> None:
+    """Begin `rollout` with a true history, as Rollout.start does, but for rounding.
+
+    latents [B, n, ...], actions [B, n, size], poses [B, n, SIZE], n at least 1. The frames that have left the window
+    by the end are encoded in batches, and leave nothing but what memory keeps of them.
+    """
+    settings, count = rollout.model.settings, latents.shape[1]
+    past = (count - settings.recent_frames) // settings.block_frames * settings.block_frames
+    if count < LONG or past < settings.recent_frames:
+        rollout.start(latents, actions, frame_poses)
+        return
+    where = frame_poses.float()
+    motion = looking_back(torch.cat([where[:, :1], where[:, :-1]], dim=1), where)
+    blocks = max(1, AT_ONCE // (rollout.batch * settings.block_frames))
+    for begin in range(0, past, blocks * settings.block_frames):
+        part = slice(begin, min(past, begin + blocks * settings.block_frames))
+        _remember(rollout, latents[:, part], actions[:, part], motion[:, part], where[:, part], begin)
+    rollout.num_frames = past
+    rollout.pose, rollout.velocity = where[:, past - 1], motion[:, past - 1]
+    rollout.anchor = _anchor(where[:, :past])
+    for index in range(past, count):
+        rollout.observe(latents[:, index], actions[:, index], frame_poses[:, index])
+
+
+def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor, where: Tensor, begin: int) -> None:
+    """Keep whole blocks of frames [B, n, ...], of which the first is the session's frame `begin`."""
+    model, size = rollout.model, rollout.model.settings.block_frames
+    dtype, window = model.dtype, model.settings.recent_frames
+    tokens = model.encode_frames(latents.to(dtype), actions.to(dtype), motion.to(dtype))
+    by_block = tokens.unflatten(1, (-1, size)).flatten(0, 1)
+    entries = model.compress_blocks(by_block, where.unflatten(1, (-1, size)).flatten(0, 1))
+    entries = entries.unflatten(0, (rollout.batch, -1))
+    last = slice(size - 1, None, size)
+    nearness = model.encoder.nearness(tokens[:, last])
+    for row, bank in enumerate(rollout.banks):
+        for kept in zip(entries[row], where[row, last], latents[row, last], nearness[row], strict=True):
+            bank.append(*kept)
+    if rollout.memory == "plain":
+        rollout.plain_tokens += [frame.clone() for frame in tokens[:, last].unbind(1)]
+    if rollout.memory == "full":
+        rollout.past += zip(tokens.unbind(1), where.unbind(1), strict=True)
+    for index in range(max(0, tokens.shape[1] - window), tokens.shape[1]):
+        ring = (begin + index) % window
+        rollout.recent_tokens[:, ring], rollout.recent_poses[:, ring] = tokens[:, index], where[:, index]
+
+
+def _anchor(where: Tensor) -> Tensor:
+    """From where positions [B, 2] are measured after poses [B, n, SIZE], all in a session's past."""
+    places = where[..., :2].cpu()
+    anchor = places[:, 0]
+    for index in range(places.shape[1]):
+        if float((places[:, index] - anchor).norm(dim=-1).max()) >= ANCHOR_REACH:
+            anchor = places[:, index]
+    return anchor.to(where.device, copy=True)
