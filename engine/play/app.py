@@ -21,6 +21,8 @@ from engine.play.view import SCALINGS
 from engine.world import World
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from engine.core import Engine
     from engine.play.title import Title
 
@@ -106,17 +108,24 @@ def _task(settings: Settings) -> Callable[[Settings, Load | None], int]:
 
 
 def _replay(settings: Settings, load: Load | None) -> int:
-    """0 if every frame is the same, else 1."""
-    from engine.play.replay import replay as play_again
+    """0 if every frame is the same under the same circumstances, else 1."""
+    from tqdm import tqdm
+
+    from engine.data.replay import replay
 
     assert settings.replay
     recording = open_recording(settings.replay)
     recorded = recording.meta.get("denoise_steps")
     if settings.denoise_steps is None and type(recorded) is int and recorded > 0:
         settings = replace(settings, denoise_steps=recorded)
-    sentence, same = play_again(_loader(settings, load), recording)
-    print(sentence)
-    return 0 if same else 1
+    with _loader(settings, load)() as engine, tqdm(total=len(recording), unit="frame", disable=None) as bar:
+
+        def count(index: int, frame: np.ndarray) -> None:
+            bar.update()
+
+        found = replay(recording, engine, count)
+    print(found)
+    return 0 if found.same else 1
 
 
 def _export(settings: Settings, load: Load | None) -> int:

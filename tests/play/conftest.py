@@ -164,6 +164,12 @@ class FakeEngine:
     def close(self) -> None:
         self.closed = True
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 @pytest.fixture(autouse=True)
 def data_home(tmp_path, monkeypatch):
