@@ -125,12 +125,6 @@ class Rollout:
         shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
         shown.poses[:, last], shown.there[:, last] = pose, True
 
-    def use_memory(self, memory: str) -> None:
-        """Change what the memory slots hold ("blocks" or "none") from the next frame on; the banks go on filling."""
-        self.memory = memory
-        self.slots = [[-1] * self.model.settings.memory_entries for _ in range(self.batch)]
-        self.clear_memory()
-
     def clear_memory(self) -> None:
         """Empty what the memory slots show; `show_again` shows what they hold."""
         self.cache.clear_memory()
