@@ -21,6 +21,7 @@ class Reel:
     def __init__(self, engine: Engine, say: Callable[[str], None], recorded: list[str]):
         """`recorded`: where a sentence goes for each recording that has ended."""
         self._tape, self._say, self._recorded = Tape(engine), say, recorded
+        self._here = Path.cwd()  # now: the real game changes it for a moment when it starts
 
     @property
     def path(self) -> Path | None:
@@ -34,7 +35,7 @@ class Reel:
         except RecordingError as error:
             self._say(str(error))
         else:
-            self._say(f"recording to {path}")
+            self._say(f"recording to {self._named(path)}")
 
     def add(self, action: Action, step: Step) -> None:
         """Record a step, if anything is recorded."""
@@ -57,7 +58,11 @@ class Reel:
             self._say_recorded(str(error))
             return
         if ended:
-            self._say_recorded(f"recorded {ended[1]} frames in {ended[0]}")
+            self._say_recorded(f"recorded {ended[1]} frames in {self._named(ended[0])}")
+
+    def _named(self, path: Path) -> Path:
+        """As one would type it here."""
+        return path.relative_to(self._here) if path.is_relative_to(self._here) else path
 
     def _say_recorded(self, sentence: str) -> None:
         self._recorded.append(sentence)
