@@ -136,14 +136,16 @@ class Engine:
         frame = session.step(self.action_spec.encode(action))
         return Step(frame, (time.perf_counter() - begun) * 1e3, self.info)
 
-    def observe(self, frame: np.ndarray, action: Action, pose: Sequence[float] | None = None) -> None:
+    def observe(self, frame: np.ndarray, action: Action, pose: Sequence[float] | None = None) -> Step:
         """Take a real frame as what followed `action`, in place of generating one.
 
         frame: uint8 [height, width, 3]. pose: (x, y, z, angle in degrees), or None to have it estimated.
         """
+        begun = time.perf_counter()
         session = self._present()
         told = None if pose is None else histories.check_poses([pose], 1)[0]
         session.observe(histories.check_frames(self.world, [frame])[0], self.action_spec.encode(action), told)
+        return Step(frame, (time.perf_counter() - begun) * 1e3, self.info)
 
     @property
     def recall(self) -> Recall:

@@ -82,17 +82,14 @@ class Worker(CommandThread):
     def toggle_recording(self, root: Path) -> None:
         """Record from the present frame on, or finish the recording."""
         assert self.view
-        if self._reel.path:
-            self._reel.end()
-        else:
-            self._reel.begin(root, self.view)
+        self._reel.toggle(root, self.view)
         self._show(recording=self._reel.path)
 
     def open_start(self, index: int) -> None:
         """Begin in a start scene; a recording goes on as one of its own."""
-        root = self._reel.cut()
+        self._reel.cut()
         self._reset(index)
-        self._go_on_recording(root)
+        self._go_on_recording()
 
     def next_start(self) -> None:
         """Begin anew in the next start scene."""
@@ -147,7 +144,7 @@ class Worker(CommandThread):
         if path is None or not path.exists():
             self.say(f"nothing is kept in slot {path.stem!r} yet" if path else "no moment is kept yet")
             return
-        root = self._reel.cut()
+        self._reel.cut()
         try:
             notes = savefile.describe(path)[0].get("notes", {})
             frame = self.engine.restore(path)
@@ -159,13 +156,13 @@ class Worker(CommandThread):
             is_ours = type(start) is int and type(number) is int
             self._present(frame, start if is_ours else 0, number if is_ours else info["frame_index"], info)
             self.say(f"loaded slot {path.stem!r}")
-        self._go_on_recording(root)
+        self._go_on_recording()
 
     def begin_rewind(self) -> None:
         """Go back in time, faster and faster, until `end_rewind`; a recording ends, and another begins after it."""
         if not self._rewinding:
             self._rewinding, self._rewind_steps, self._rewound = True, 0, 0
-            self._cut_root = self._reel.cut()
+            self._reel.cut()
 
     def end_rewind(self) -> None:
         """Play on from here."""
@@ -175,7 +172,7 @@ class Worker(CommandThread):
             self._meter.restart()
             self.say(f"{self._rewound / self.engine.world.rate:.1f} s back")
             self._beside.jump()
-            self._go_on_recording(self._cut_root)
+            self._go_on_recording()
             self._show()
 
     def say(self, text: str) -> None:
@@ -213,7 +210,9 @@ class Worker(CommandThread):
         self._pacer.begin(time.monotonic())
         action = self._take_action()
         self._beside.follow(action)
-        step = self.engine.step(action)
+        seen = self._beside.played(self.view.shows)
+        self._reel.observe(seen is not None, self.view)
+        step = self.engine.observe(seen.frame, action, seen.pose) if seen else self.engine.step(action)
         self._meter.tick(time.monotonic())
         self._reel.add(action, step)
         self._show(
@@ -252,11 +251,10 @@ class Worker(CommandThread):
         self._beside.jump()
         self._look_at(View(frame=frame, number=number, session=session, start=start, info=info, shows=shows))
 
-    def _go_on_recording(self, root: Path | None) -> None:
+    def _go_on_recording(self) -> None:
         """Record what follows the jump, if something was recorded before it."""
-        if root and self.view:
-            self._reel.begin(root, self.view)
         if self.view:
+            self._reel.go_on(self.view)
             self._show(recording=self._reel.path)
 
     def _show(self, **changes: Any) -> None:

@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 os.environ["SDL_VIDEODRIVER"] = os.environ.get("SDL_VIDEODRIVER", "dummy")
 
@@ -48,6 +49,8 @@ class FakeEngine:
     actions: list[Action] = field(default_factory=list)
     origin: int | None = 0
     done: list[np.ndarray] = field(default_factory=list)  # since the start scene
+    told: np.ndarray | None = None  # the present frame, where it was told
+    observed: list[tuple[np.ndarray, Action, Any]] = field(default_factory=list)  # frame, action, pose
     began: list[float] = field(default_factory=list)  # time.monotonic of each step
     starts: list[int] = field(default_factory=list)
     closed: bool = False
@@ -75,6 +78,7 @@ class FakeEngine:
         self.world.action_spec.validate(action)
         if self.count == self.fails_at:
             raise self.failure
+        self.told = None
         self.actions.append(action)
         self.done.append(self.world.action_spec.encode(action))
         self.began.append(began)
@@ -84,6 +88,13 @@ class FakeEngine:
         self.trail.append((self.heading, self.place, self.recall))
         time.sleep(self.step_s)
         return FakeStep(self.draw(), (time.monotonic() - began) * 1000, self.info)
+
+    def observe(self, frame, action: Action, pose=None) -> FakeStep:
+        """A step whose frame is told."""
+        self.observed.append((frame, action, pose))
+        step = replace(self.step(action), frame=frame)
+        self.told = frame
+        return step
 
     @property
     def info(self) -> dict:
@@ -127,19 +138,21 @@ class FakeEngine:
         state = {"heading": self.heading, "place": self.place, "count": self.count, "seed": self.seed}
         state["recall"] = self.recall.as_json()
         meta = {"world": self.world.name, "checkpoint_hash": self.checkpoint_hash, "notes": notes, **state}
-        return savefile.write(path, {"frame": torch.from_numpy(self.draw())}, meta)
+        return savefile.write(
+            path, {"frame": torch.from_numpy(self.draw() if self.told is None else self.told.copy())}, meta
+        )
 
     def restore(self, path) -> np.ndarray:
         from engine.data import savefile
 
-        _, meta = savefile.read(path)
+        tensors, meta = savefile.read(path)
         if meta["checkpoint_hash"] != self.checkpoint_hash:
             raise SaveError(f"{path} was made with another checkpoint")
         self.heading, self.place, self.count = meta["heading"], meta["place"], meta["count"]
         self.seed, self.recall = meta["seed"], Recall.from_json(meta["recall"])
         self.trail = [(self.heading, self.place, self.recall)]
         self.origin = None
-        return self.draw()
+        return tensors["frame"].numpy()
 
     @property
     def rewindable_frames(self) -> int:
