@@ -14,7 +14,7 @@ from engine.play.saves import Saves
 from engine.play.twin import Twin
 from engine.play.view import BOTH, GENERATED, REAL
 from engine.play.worker import Worker
-from tests.play.conftest import WORLD, FakeEngine
+from tests.play.fake_engine import WORLD, FakeEngine
 
 WALK = Action(("forward",), (3.0, 0.0))
 
