@@ -74,6 +74,13 @@ class Worker(CommandThread):
 
     # Commands, to be posted.
 
+    def open_world(self, load: Callable[[], Engine]) -> None:
+        """Have another engine in place of the one loaded; before anything is played."""
+        assert self.engine and self.view is None
+        self.engine.close()
+        self.engine, self._load_engine = None, load
+        self._open()
+
     def toggle_pause(self) -> None:
         self.paused = not self.paused
         self._meter.restart()

@@ -48,11 +48,13 @@ class FakeEngine:
     told: np.ndarray | None = None  # the present frame, where it was told
     observed: list[tuple[np.ndarray, Action, Any]] = field(default_factory=list)  # frame, action, pose
     began: list[float] = field(default_factory=list)  # time.monotonic of each step
+    loaded: list[str] = field(default_factory=list)  # names
     starts: list[int] = field(default_factory=list)
     closed: bool = False
 
     def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None):
         """In place of Engine.load."""
+        self.loaded.append(name)
         if name == "nowhere":
             raise EngineError("there is no world 'nowhere'")
         self.seed = seed
