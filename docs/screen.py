@@ -65,25 +65,26 @@ class Screen:
             self.act("mousemove_relative", "--", round(pixels / count), 0)
             time.sleep(0.05)
 
-    def until_it_moves(self, timeout_s: float = 120.0) -> None:
-        """Wait until much of the screen has changed several times in a row: frames come."""
-        self._until(lambda share: share > 0.02, 4, timeout_s)
+    def until_it_moves(self, goes_on: Callable[[], object], timeout_s: float) -> None:
+        """Wait until much of the screen has changed several times in a row: frames come.
 
-    def until_it_rests(self, timeout_s: float = 120.0) -> None:
+        `goes_on`: called while waiting; may raise.
+        """
+        self._until(lambda share: share > 0.02, goes_on, timeout_s)
+
+    def until_it_rests(self, goes_on: Callable[[], object], timeout_s: float) -> None:
         """Wait until something is on the screen and has not changed for a while."""
-        self._until(lambda share: share == 0.0, 4, timeout_s, lambda: int(np.ptp(self.grab())) > 60)
+        self._until(lambda share: share == 0.0 and int(np.ptp(self.grab())) > 60, goes_on, timeout_s)
 
-    def _until(
-        self, good: Callable[[float], bool], times: int, timeout_s: float, also: Callable[[], bool] = lambda: True
-    ) -> None:
+    def _until(self, good: Callable[[float], bool], goes_on: Callable[[], object], timeout_s: float) -> None:
         end, seen, before = time.monotonic() + timeout_s, 0, self.grab()
-        while seen < times:
+        while seen < 4:
             if time.monotonic() > end:
                 raise EngineError(f"nothing came on the screen within {timeout_s:g} s")
+            goes_on()
             time.sleep(0.25)
             now = self.grab()
-            share = float((now != before).any(axis=-1).mean())
-            seen, before = (seen + 1 if good(share) and also() else 0), now
+            seen, before = (seen + 1 if good(float((now != before).any(axis=-1).mean())) else 0), now
 
     def close(self) -> None:
         self._server.terminate()

@@ -67,18 +67,28 @@ class Visit:
             cwd=home, env=screen.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         screen.act("mousemove", 0, 0)
-        screen.until_it_rests(settings.timeout_s)
+
+    def until_title(self) -> None:
+        """Wait for the title screen."""
+        self.screen.until_it_rests(self._goes_on, self._timeout_s)
+
+    def until_play(self) -> None:
+        """Wait for frames."""
+        self.screen.until_it_moves(self._goes_on, self._timeout_s)
 
     def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that the game does."""
         end = time.monotonic() + self._timeout_s
         while not condition():
-            if self._game.poll() is not None:
-                raise EngineError(f"the game ended: {self._game.communicate()[0]}")
+            self._goes_on()
             if time.monotonic() > end:
                 raise EngineError("the game did not do what its keys asked for")
             time.sleep(0.1)
         time.sleep(0.3)  # until it is drawn
+
+    def _goes_on(self) -> None:
+        if self._game.poll() is not None:
+            raise EngineError(f"the game ended: {self._game.communicate()[0].strip()}")
 
     def quit(self) -> list[str]:
         """Leave by the keyboard; what the game printed."""
@@ -117,10 +127,11 @@ class Tour:
         """Choose, play, record, save, play on, quit; what the game printed."""
         visit = Visit(self.settings, self.screen, self.home)
         try:
+            visit.until_title()
             self.screen.press(*["Right"] * self.settings.start)
             self.show("title", "The title screen: the start scenes of the world, each by its picture.")
             self.screen.press("Return")
-            self.screen.until_it_moves(self.settings.timeout_s)
+            visit.until_play()
             self.walk(0.8, 700, -700)
             self.show("play", "A start scene is chosen, and the network draws what follows each key.")
             self.screen.press("r")
@@ -143,11 +154,12 @@ class Tour:
         """Load, rewind, branch, quit."""
         visit = Visit(self.settings, self.screen, self.home)
         try:
+            visit.until_title()
             self.screen.press("Right")
             time.sleep(0.5)
             self.show("return", "Started again, the title screen offers what was saved, newest first.")
             self.screen.press("Return")
-            self.screen.until_it_moves(self.settings.timeout_s)
+            visit.until_play()
             self.show("load", "The save is loaded, and the session goes on where it was.")
             self.walk(2.0, 400)
             self._rewind()

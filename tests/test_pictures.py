@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import struct
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from docs.session import Album, Settings, frames_after_loading, page
 from engine import Engine, EngineError
 from engine.play.tape import Tape
 from tests.test_core import WALK, frames_of
+from tests.toy import HERE
 
 
 def test_the_memory_of_a_screen_is_read_as_a_picture() -> None:
@@ -76,3 +79,16 @@ def test_without_a_screen_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tm
     assert session.main([f"out={tmp_path}"]) == 2
     assert capsys.readouterr().err == "error: Xvfb is not installed: apt-get install xvfb xdotool\n"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("Xvfb", "xdotool"))), reason="needs Xvfb and xdotool")
+def test_a_session_is_played_and_shown(toy_files: Path, tmp_path: Path) -> None:
+    game = tmp_path / "game"
+    shutil.copytree(toy_files / "checkpoints" / "toy", game)
+    shutil.copytree(toy_files / "assets" / "toy" / "starts", game / "starts")
+    shutil.copy(HERE / "world.yaml", game)
+    assert session.main([f"world={game}", f"out={tmp_path / 'docs'}", "start=1", "pace=0.4"]) == 0
+    text = (tmp_path / "docs" / "session.md").read_text()
+    files = re.findall(r"\]\((media/[^)]*)\)", text)
+    assert len(files) > 12 and all((tmp_path / "docs" / file).stat().st_size > 100 for file in files)
+    assert "all are the same in every pixel" in text and "frames are the same." in text
