@@ -187,6 +187,10 @@ class Engine:
         """Where each memory entry was seen from, float32 [entries, 3]: x, y, angle in degrees."""
         return self._present().places
 
+    def thumbnail(self, entry: int) -> np.ndarray:
+        """What was seen at the end of a memory entry's block, small: uint8 [height, width, 3]."""
+        return self._present().thumbnails[entry]
+
     def save(self, path: Path | str, **notes: Any) -> Path:
         """Write the session to one file, whole or not at all, from which `restore` goes on as if never interrupted.
 

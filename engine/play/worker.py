@@ -18,6 +18,7 @@ from engine.play.beside import Beside
 from engine.play.commands import CommandThread
 from engine.play.pacing import Pacer, RateMeter
 from engine.play.reel import Reel
+from engine.play.revisit import consistency
 from engine.play.saves import Saves
 from engine.play.view import GENERATED, MemoryView, Note, View
 
@@ -230,6 +231,7 @@ class Worker(CommandThread):
             is_slow=self._meter.is_slow,
             recording=self._reel.path,
             info=step.info,
+            consistency=consistency(self.engine, step.frame, step.info.get("pose")),
         )
 
     def _step_back(self) -> None:
@@ -241,7 +243,8 @@ class Worker(CommandThread):
         if frames:
             frame = self.engine.rewind(frames=frames)
             self._rewound += frames
-            self._show(frame=frame, number=max(0, self.view.number - frames), info=self.engine.info)
+            number = max(0, self.view.number - frames)
+            self._show(frame=frame, number=number, info=self.engine.info, consistency=None)
         back = f"{self._rewound / self.engine.world.rate:.1f} s back"
         self.say(back if frames else f"{back}: one cannot go back further")
 

@@ -124,6 +124,9 @@ class FakeEngine:
     def places(self) -> np.ndarray:
         return np.array([[entry, 0.0, 0.0] for entry in range(7)], np.float32)
 
+    def thumbnail(self, entry: int) -> np.ndarray:
+        return np.zeros((24, 40, 3), np.uint8)
+
     def use_memory(self, on: bool) -> None:
         self.set_recall(replace(self.recall, on=on))
 
