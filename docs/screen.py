@@ -137,7 +137,7 @@ def write_gif(frames: list[Image.Image], every_s: float, path: Path, most_bytes:
     """A moving picture of frames that are `every_s` apart; smaller, or with fewer of them, until it is small enough."""
     for width, every in SIZES:
         height = frames[0].height * width // frames[0].width
-        shown = [frame.resize((width, height)).quantize(96, dither=Image.Dither.NONE) for frame in frames[::every]]
+        shown = [frame.resize((width, height)).quantize(96, Image.Quantize.MAXCOVERAGE) for frame in frames[::every]]
         milliseconds = round(1000 * every_s * every)
         shown[0].save(path, save_all=True, append_images=shown[1:], duration=milliseconds, loop=0, optimize=True)
         if path.stat().st_size <= most_bytes:

@@ -6,25 +6,25 @@ Writes media/session_*.png, media/session.gif and session.md, which shows them. 
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
 from docs.screen import Film, Screen, printed, write_gif
+from docs.visit import ROOT, Visit, run_command
 from engine import Engine, EngineError
 from engine import world as worlds
 from engine.data import command, savefile
 from engine.data.recording import digest, open_recording
 
-ROOT = Path(__file__).resolve().parent.parent
 SCALE = 3  # pixels of the window for one of the frame
 MOST_BYTES = 3_000_000  # of the moving picture
 X_NAMES = {"space": "space", "left shift": "Shift_L", "left ctrl": "Control_L"}
@@ -38,6 +38,7 @@ class Settings:
     out: Path = ROOT / "docs"  # where session.md and media/ go
     start: int = 7  # the start scene that is chosen
     device: str = "cpu"
+    real: bool = True  # show the real game as well, where it is installed
     pace: float = 1.0  # how long each thing is done, 1: as long as it takes to look at
     timeout_s: float = 180.0  # how long the window may take to show something
 
@@ -51,54 +52,9 @@ class Album:
 
     def add(self, name: str, picture: Image.Image, sentence: str) -> None:
         file = f"session_{len(self.pages) + 1:02d}_{name}.png"
-        picture.quantize(256).save(self.folder / file, optimize=True)
+        picture.quantize(256, Image.Quantize.MAXCOVERAGE).save(self.folder / file, optimize=True)
         self.pages.append((file, sentence))
         print(f"{file}: {sentence}")
-
-
-class Visit:
-    """One run of the game's window, from its opening to its end."""
-
-    def __init__(self, settings: Settings, screen: Screen, home: Path) -> None:
-        self.screen, self._timeout_s = screen, settings.timeout_s
-        words = [f"world={settings.world}", f"device={settings.device}", f"scale={SCALE}", "saves=saves"]
-        self._game = subprocess.Popen(
-            [sys.executable, str(ROOT / "play.py"), *words, "screenshots=screenshots"],
-            cwd=home, env=screen.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        screen.act("mousemove", 0, 0)
-
-    def until_title(self) -> None:
-        """Wait for the title screen."""
-        self.screen.until_it_rests(self._goes_on, self._timeout_s)
-
-    def until_play(self) -> None:
-        """Wait for frames."""
-        self.screen.until_it_moves(self._goes_on, self._timeout_s)
-
-    def until(self, condition: Callable[[], object]) -> None:
-        """Wait for something that the game does."""
-        end = time.monotonic() + self._timeout_s
-        while not condition():
-            self._goes_on()
-            if time.monotonic() > end:
-                raise EngineError("the game did not do what its keys asked for")
-            time.sleep(0.1)
-        time.sleep(0.3)  # until it is drawn
-
-    def _goes_on(self) -> None:
-        if self._game.poll() is not None:
-            raise EngineError(f"the game ended: {self._game.communicate()[0].strip()}")
-
-    def quit(self) -> list[str]:
-        """Leave by the keyboard; what the game printed."""
-        self.screen.press("Escape", "Escape")
-        return self._game.communicate(timeout=self._timeout_s)[0].strip().splitlines()
-
-    def stop(self) -> None:
-        if self._game.poll() is None:
-            self._game.kill()
-            self._game.wait()
 
 
 class Tour:
@@ -110,7 +66,12 @@ class Tour:
         self.film = Film(screen)
         bind = self.world.keys[0].bind[0]
         self._ahead = X_NAMES.get(bind, bind if len(bind) == 1 else bind.capitalize())
+        self._world = [f"world={settings.world}", f"device={settings.device}"]
         self.saves = home / "saves" / self.world.name
+
+    def _visit(self) -> Visit:
+        words = [*self._world, f"scale={SCALE}", "saves=saves", "screenshots=screenshots"]
+        return Visit(words, self.screen, self.home, self.settings.timeout_s)
 
     def show(self, name: str, sentence: str) -> None:
         self.album.add(name, Image.fromarray(self.screen.grab()), sentence)
@@ -125,7 +86,7 @@ class Tour:
 
     def play(self) -> list[str]:
         """Choose, play, record, save, play on, quit; what the game printed."""
-        visit = Visit(self.settings, self.screen, self.home)
+        visit = self._visit()
         try:
             visit.until_title()
             self.screen.press(*["Right"] * self.settings.start)
@@ -152,7 +113,7 @@ class Tour:
 
     def come_back(self) -> None:
         """Load, rewind, branch, quit."""
-        visit = Visit(self.settings, self.screen, self.home)
+        visit = self._visit()
         try:
             visit.until_title()
             self.screen.press("Right")
@@ -173,9 +134,24 @@ class Tour:
             time.sleep(1.5)
             self.show("back", "G goes back to the moment kept, from which another branch begins.")
             self.walk(1.0, -300)
+            if self.settings.real and importlib.util.find_spec("vizdoom"):
+                self._compare()
             visit.quit()
         finally:
             visit.stop()
+
+    def _compare(self) -> None:
+        """The real game beside the generated world, then in its place, then the generated world again."""
+        self.screen.press("F7")
+        time.sleep(6.0)  # until it has come to this moment
+        self.walk(1.0, 200)
+        self.show("both", "F7 shows both worlds, which get the same actions: the generated one and the real game.")
+        self.screen.press("Tab")
+        self.walk(1.0, -200)
+        self.show("real", "Tab plays the real game; what is seen there becomes the session's history.")
+        self.screen.press("Tab")
+        self.walk(0.5)
+        self.show("after", "Tab again, and the network goes on from what was seen.")
 
     def _rewind(self) -> None:
         self.film.roll(True)
@@ -187,7 +163,7 @@ class Tour:
 
     def replay(self) -> str:
         """Have the command execute the recording again; what it said."""
-        told = run_command("replay=" + str(self.recording()), self.settings, self.home)
+        told = run_command([f"replay={self.recording()}", *self._world], self.home)
         sentence = "The recording, executed again: every frame is held against the recorded one."
         self.album.add("replay", printed(["$ python play.py replay=recordings/...", *told]), sentence)
         return told[-1]
@@ -199,15 +175,6 @@ class Tour:
     def _lines(self) -> int:
         """Frames recorded so far."""
         return sum(path.read_bytes().count(b"\n") for path in self.home.glob("recordings/*/actions.jsonl"))
-
-
-def run_command(word: str, settings: Settings, home: Path) -> list[str]:
-    """What `python play.py` prints for a setting. Raises EngineError if it fails."""
-    words = [word, f"world={settings.world}", f"device={settings.device}"]
-    done = subprocess.run([sys.executable, str(ROOT / "play.py"), *words], cwd=home, capture_output=True, text=True)
-    if done.returncode:
-        raise EngineError(f"play.py {word} says: {done.stdout}{done.stderr}")
-    return done.stdout.strip().splitlines()
 
 
 def frames_after_loading(save: Path, recording: Path, settings: Settings) -> int:

@@ -87,7 +87,7 @@ def test_a_session_is_played_and_shown(toy_files: Path, tmp_path: Path) -> None:
     shutil.copytree(toy_files / "checkpoints" / "toy", game)
     shutil.copytree(toy_files / "assets" / "toy" / "starts", game / "starts")
     shutil.copy(HERE / "world.yaml", game)
-    assert session.main([f"world={game}", f"out={tmp_path / 'docs'}", "start=1", "pace=0.4"]) == 0
+    assert session.main([f"world={game}", f"out={tmp_path / 'docs'}", "start=1", "pace=0.4", "real=false"]) == 0
     text = (tmp_path / "docs" / "session.md").read_text()
     files = re.findall(r"\]\((media/[^)]*)\)", text)
     assert len(files) > 12 and all((tmp_path / "docs" / file).stat().st_size > 100 for file in files)

@@ -132,7 +132,7 @@ class Hud:
         if view.real is None:
             return [("Real game", "on its way to this moment")]
         if view.shows == REAL:
-            return [("Real game", "Tab: the network goes on from here")]
+            return [("Real game", "Tab goes back")]
         rows, columns = view.picture.shape[:2]
         top = area.centery - min(area.width * rows // columns, area.height) // 2 - height // 4
         for words, share in (("generated", 0.25), ("real game", 0.75)):
