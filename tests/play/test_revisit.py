@@ -68,4 +68,5 @@ def test_the_figures_say_it():
         return "".join(text.words for text in Hud(WORLD)._current_figures(view(**changes), 0.0)[0])
 
     assert "as before" not in says()
+    assert says(info={"memory_entries": 20, "memory_bytes": 712_000}).endswith("20 memories    0.7 MB")
     assert says(consistency=0.824).endswith("82% as before")
