@@ -138,14 +138,16 @@ class Engine:
         frame = session.step(self.action_spec.encode(action))
         return Step(frame, (time.perf_counter() - begun) * 1e3, self.info)
 
-    def observe(self, frame: np.ndarray, action: Action, pose: Sequence[float] | None = None) -> None:
+    def observe(self, frame: np.ndarray, action: Action, pose: Sequence[float] | None = None) -> Step:
         """Take a real frame as what followed `action`, in place of generating one.
 
         frame: uint8 [height, width, 3]. pose: (x, y, z, angle in degrees), or None to have it estimated.
         """
+        begun = time.perf_counter()
         session = self._present()
         told = None if pose is None else histories.check_poses([pose], 1)[0]
         session.observe(histories.check_frames(self.world, [frame])[0], self.action_spec.encode(action), told)
+        return Step(frame, (time.perf_counter() - begun) * 1e3, self.info)
 
     @property
     def recall(self) -> Recall:
@@ -186,6 +188,10 @@ class Engine:
     def places(self) -> np.ndarray:
         """Where each memory entry was seen from, float32 [entries, 3]: x, y, angle in degrees."""
         return self._present().places
+
+    def thumbnail(self, entry: int) -> np.ndarray:
+        """What was seen at the end of a memory entry's block, small: uint8 [height, width, 3]."""
+        return self._present().thumbnails[entry]
 
     def save(self, path: Path | str, **notes: Any) -> Path:
         """Write the session to one file, whole or not at all, from which `restore` goes on as if never interrupted.

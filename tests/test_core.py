@@ -23,6 +23,12 @@ def frames_of(engine: Engine, count: int) -> list[np.ndarray]:
     return [engine.step(WALK[index % len(WALK)]).frame for index in range(count)]
 
 
+def walked(engine: Engine, steps: int, start: int = 0) -> Engine:
+    engine.reset(start, seed=5)
+    frames_of(engine, steps)
+    return engine
+
+
 def assert_equal_frames(some: list[np.ndarray], others: list[np.ndarray]) -> None:
     assert len(some) == len(others)
     for index, (one, other) in enumerate(zip(some, others, strict=True)):

@@ -215,7 +215,11 @@ LEFT_OVERS = {
 def texts() -> list[Path]:
     inside = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
     found = [path for path in [*ROOT.iterdir(), *inside] if path.is_file() and path.suffix in TEXTS]
-    return [path for path in found if path != Path(__file__).resolve() and "__pycache__" not in path.parts]
+    return [
+        path
+        for path in found
+        if path != Path(__file__).resolve() and path.name != ".git" and "__pycache__" not in path.parts
+    ]
 
 
 def test_no_text_holds_left_overs():

@@ -12,9 +12,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from engine import config
 from engine.bench.readme import read_figures
 from engine.bench.settings import ROOT
+from engine.data import command
 from engine.errors import EngineError
 
 WIDTH, HEIGHT, LEFT, TOP, LEGEND = 760, 360, 60, 40, 200  # pixels
@@ -110,21 +110,16 @@ def _text(x: float, y: float, words: str, anchor: str, size: int = 12, colour: s
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw every curve; 0 when done, 2 with one sentence when a file cannot be read or written."""
-    try:
-        settings = config.from_command_line(Settings, argv, about=__doc__ or "")
-        found = curves(read_figures(settings.json), settings.suffix)
-        settings.media.mkdir(parents=True, exist_ok=True)
-        for name, curve in found.items():
-            path = settings.media / f"bench_{name}{settings.suffix}.svg"
-            path.write_text(draw(*curve), encoding="utf-8")
-        print(f"{len(found)} pictures drawn in {settings.media}")
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except EngineError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return command.run(Settings, __doc__ or "", _run, argv)
+
+
+def _run(settings: Settings) -> str:
+    found = curves(read_figures(settings.json), settings.suffix)
+    settings.media.mkdir(parents=True, exist_ok=True)
+    for name, curve in found.items():
+        path = settings.media / f"bench_{name}{settings.suffix}.svg"
+        path.write_text(draw(*curve), encoding="utf-8")
+    return f"{len(found)} pictures drawn in {settings.media}"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import config
+from engine.data import command
 from engine.errors import EngineError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -87,22 +87,20 @@ def _cell(value: Any) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fill or check the document; 0 when it is in sync, 1 when a check found that it is not, 2 on an error."""
-    try:
-        settings = config.from_command_line(Settings, argv, about=__doc__ or "")
-        old = settings.readme.read_text(encoding="utf-8")
-        new = fill(old, read_figures(settings.json))
-        if settings.check:
-            print(f"{settings.readme} is {'' if new == old else 'not '}in sync with {settings.json}")
-            return int(new != old)
+    """Fill or check the document; 0 when it is in sync, 2 with one sentence when it is not or on an error."""
+    return command.run(Settings, __doc__ or "", _run, argv)
+
+
+def _run(settings: Settings) -> str:
+    old = settings.readme.read_text(encoding="utf-8")
+    new = fill(old, read_figures(settings.json))
+    if not settings.check:
         settings.readme.write_text(new, encoding="utf-8")
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except EngineError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    elif new != old:
+        raise EngineError(
+            f"{settings.readme} is not in sync with {settings.json}: python -m engine.bench.readme fills it"
+        )
+    return f"{settings.readme} is in sync with {settings.json}"
 
 
 if __name__ == "__main__":

@@ -15,11 +15,14 @@ T = TypeVar("T")
 
 
 def run(schema: type[T], about: str, do: Callable[[T], str], argv: Sequence[str] | None = None) -> int:
-    """Read settings, `do` what they ask for and print the sentence it returns: 0, or 2 for a user's mistake."""
+    """Read settings, `do` what they ask for and print the sentence it returns: 0, or 2 for a user's mistake.
+
+    A file that cannot be read or written is a user's mistake too.
+    """
     logging.basicConfig(format="%(message)s")
     try:
         said = do(config.from_command_line(schema, argv, about=about))
-    except EngineError as error:
+    except (EngineError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(said)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import worlds
 from engine import world as definitions
 from engine.data import command
-from engine.data.footage_crew import Crew, Task
+from engine.data.footage_crew import Crew, EpisodeTask, Task
 from engine.data.footage_episode import SCRIPT, record, render_again
 from engine.errors import ConfigError, RecordingError
 
@@ -51,80 +51,6 @@ class FootageConfig:
     again: str = ""  # a folder of episodes to render again from their actions
 
 
-@dataclass(frozen=True)
-class Recording:
-    """The task of recording the episode of one seed."""
-
-    out: Path
-    seed: int
-    settings: FootageConfig
-
-    @property
-    def name(self) -> str:
-        return self.out.name
-
-    @property
-    def game(self) -> dict[str, Any]:
-        """Settings of worlds.make_env."""
-        settings = self.settings
-        game: dict[str, Any] = {"seed": self.seed, "flavour": settings.flavour}
-        if settings.calm:
-            game["calm"] = True
-        if not settings.wad and not settings.map:
-            return game
-        maps = worlds.map_names(settings.world, settings.wad or None, settings.map)
-        return game | {"wad": settings.wad or None, "map": maps[self.seed % len(maps)]}
-
-    def run(self) -> None:
-        settings, rng = self.settings, random.Random(f"footage/{self.seed}")
-        tour = rng.choices(list(settings.tours), list(settings.tours.values()))[0]
-        fitting = [gap for gap in GAPS if 1.5 * gap + 300 < settings.frames] or [GAPS[0]]
-        gap = settings.gap or rng.choice(fitting)
-        with Unfinished(self.out) as part:
-            record(part, settings.world, self.game, settings.frames, tour, gap, settings.with_frames)
-
-    def is_done(self) -> bool:
-        return (self.out / "episode.json").exists() or (self.out / SCRIPT).exists()
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """The task of rendering one episode again from its seed and actions."""
-
-    out: Path
-    source: Path
-
-    @property
-    def name(self) -> str:
-        return self.out.name
-
-    def run(self) -> None:
-        with Unfinished(self.out) as part:
-            render_again(self.source, part)
-
-    def is_done(self) -> bool:
-        return (self.out / "episode.json").exists()
-
-
-class Unfinished:
-    """A folder beside the wanted one, which takes its name only when whole."""
-
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.part = out.with_name(f".{out.name}.part")
-
-    def __enter__(self) -> Path:
-        shutil.rmtree(self.part, ignore_errors=True)
-        return self.part
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            shutil.rmtree(self.out, ignore_errors=True)
-            self.part.rename(self.out)
-        else:
-            shutil.rmtree(self.part, ignore_errors=True)
-
-
 def record_all(settings: FootageConfig) -> int:
     """Make every episode that `settings` ask for and `out` lacks; returns how many were made.
 
@@ -143,8 +69,8 @@ def record_all(settings: FootageConfig) -> int:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordingError(f"cannot write footage to {out}: {error.strerror}") from error
-    tasks: list[Recording] | list[Rendering] = _renderings(settings) if settings.again else _recordings(settings)
-    spare: Iterator[Recording] = iter(()) if settings.again else _spare(settings)
+    tasks = _renderings(settings) if settings.again else _recordings(settings)
+    spare = iter(()) if settings.again else _spare(settings)
     preload = [__name__, f"worlds.{settings.world}"]
     return make_all(tasks, spare, settings.workers, settings.timeout_s, preload, settings.frames)
 
@@ -165,31 +91,59 @@ def make_all(
     return len(missing)
 
 
-def _recordings(settings: FootageConfig) -> list[Recording]:
-    first = settings.seed_start if settings.seed_start >= 0 else worlds.first_seed(settings.split)
-    seeds = range(first, first + settings.episodes)
+def _recordings(settings: FootageConfig) -> list[EpisodeTask]:
+    seeds = _seeds(settings)
     for seed in (seeds[0], seeds[-1]):
         worlds.check_split(seed, settings.split)
-    return [Recording(Path(settings.out) / f"{seed:07d}", seed, settings) for seed in seeds]
+    return [_recording(seed, settings) for seed in seeds]
 
 
-def _spare(settings: FootageConfig) -> Iterator[Recording]:
+def _spare(settings: FootageConfig) -> Iterator[EpisodeTask]:
     """Episodes of the seeds that follow, while they belong to the split, to stand in for crashed ones."""
-    after = _recordings(settings)[-1].seed + 1
-    for seed in itertools.count(after):
+    for seed in itertools.count(_seeds(settings).stop):
         if worlds.split_of(seed) != settings.split:
             return
-        task = Recording(Path(settings.out) / f"{seed:07d}", seed, settings)
+        task = _recording(seed, settings)
         if not task.is_done():
             yield task
 
 
-def _renderings(settings: FootageConfig) -> list[Rendering]:
+def _seeds(settings: FootageConfig) -> range:
+    first = settings.seed_start if settings.seed_start >= 0 else worlds.first_seed(settings.split)
+    return range(first, first + settings.episodes)
+
+
+def _recording(seed: int, settings: FootageConfig) -> EpisodeTask:
+    out = Path(settings.out) / f"{seed:07d}"
+    return EpisodeTask(out, partial(_record, seed=seed, settings=settings), ("episode.json", SCRIPT))
+
+
+def _record(out: Path, seed: int, settings: FootageConfig) -> None:
+    """Have a scripted player, drawn by the seed, walk the map of the seed."""
+    rng = random.Random(f"footage/{seed}")
+    tour = rng.choices(list(settings.tours), list(settings.tours.values()))[0]
+    fitting = [gap for gap in GAPS if 1.5 * gap + 300 < settings.frames] or [GAPS[0]]
+    gap = settings.gap or rng.choice(fitting)
+    record(out, settings.world, _game(seed, settings), settings.frames, tour, gap, settings.with_frames)
+
+
+def _game(seed: int, settings: FootageConfig) -> dict[str, Any]:
+    """Settings of worlds.make_env."""
+    game: dict[str, Any] = {"seed": seed, "flavour": settings.flavour}
+    if settings.calm:
+        game["calm"] = True
+    if not settings.wad and not settings.map:
+        return game
+    maps = worlds.map_names(settings.world, settings.wad or None, settings.map)
+    return game | {"wad": settings.wad or None, "map": maps[seed % len(maps)]}
+
+
+def _renderings(settings: FootageConfig) -> list[EpisodeTask]:
     root = Path(settings.again)
     found = sorted({path.parent for name in (SCRIPT, "episode.json") for path in root.glob(f"**/{name}")})
     if not found:
         raise RecordingError(f"{root} holds no episodes to render again")
-    return [Rendering(Path(settings.out) / path.name, path) for path in found]
+    return [EpisodeTask(Path(settings.out) / path.name, partial(render_again, path)) for path in found]
 
 
 def _run(settings: FootageConfig) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Protocol
 
 from engine.errors import EngineError, RecordingError
@@ -28,6 +30,33 @@ class Task(Protocol):
         """Do it. An EngineError is the user's to mend and stops the whole run; any other end is a crash."""
 
     def is_done(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class EpisodeTask:
+    """The task of making one episode's folder, which takes its name only when whole."""
+
+    out: Path
+    make: Callable[[Path], object]  # writes the episode into the folder that it is given; must pickle
+    marks: tuple[str, ...] = ("episode.json",)  # files of which any one says that the episode is there
+
+    @property
+    def name(self) -> str:
+        return self.out.name
+
+    def run(self) -> None:
+        part = self.out.with_name(f".{self.out.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            self.make(part)
+            shutil.rmtree(self.out, ignore_errors=True)
+            part.rename(self.out)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+    def is_done(self) -> bool:
+        return any((self.out / mark).exists() for mark in self.marks)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import worlds
 from engine import world as definitions
 from engine.data import command
 from engine.data.episode import find_episodes, open_episode, write_episode
-from engine.data.footage import Unfinished, make_all
+from engine.data.footage import make_all
+from engine.data.footage_crew import EpisodeTask
 from engine.data.footage_episode import play
 from engine.data.footage_game import MULTIPLE, Game, find_policy, game_of
 from engine.data.reckoning import fill_poses
@@ -80,43 +82,6 @@ class OwnGameConfig:
     timeout_s: float = 900.0  # an episode that takes longer counts as crashed
 
 
-@dataclass(frozen=True)
-class GameEpisode:
-    """The task of recording one episode."""
-
-    out: Path
-    seed: int
-    world: World
-    settings: OwnGameConfig
-
-    @property
-    def name(self) -> str:
-        return self.out.name
-
-    def run(self) -> None:
-        settings, spec = self.settings, self.world.action_spec
-        game = _open(settings, (self.world.frame.height, self.world.frame.width))
-        try:
-            policy = find_policy(settings.policy, game.env, self.seed)
-            played = play(
-                game,
-                spec,
-                lambda _: game.actions.to_action(policy(game.observation, game.info)),
-                settings.frames,
-                seed=self.seed,
-            )
-        finally:
-            game.close()
-        poses = fill_poses(played.poses, played.actions, spec)
-        meta = {"world": self.world.name, "split": worlds.split_of(self.seed), "seed": self.seed}
-        meta |= {"env": settings.env, "game": dict(settings.game), "policy": settings.policy}
-        with Unfinished(self.out) as part:
-            write_episode(part, played.frames, played.actions, poses, meta, played.palette)
-
-    def is_done(self) -> bool:
-        return (self.out / "episode.json").exists()
-
-
 def record_game(settings: OwnGameConfig) -> Path:
     """Make the game's folder, or what it lacks; returns it.
 
@@ -137,13 +102,34 @@ def record_game(settings: OwnGameConfig) -> Path:
     except OSError as error:
         raise RecordingError(f"cannot write a game to {out}: {error.strerror or error}") from error
     tasks = [
-        GameEpisode(out / split / f"{seed:07d}", seed, world, settings)
+        EpisodeTask(out / split / f"{seed:07d}", partial(_record, seed=seed, world=world, settings=settings))
         for split, count in (("train", settings.episodes), ("validate", max(1, settings.episodes // 8)))
         for seed in range(worlds.first_seed(split), worlds.first_seed(split) + count)
     ]
     make_all(tasks, iter(()), settings.workers, settings.timeout_s, [__name__], settings.frames)
     _write_starts(out)
     return out
+
+
+def _record(out: Path, seed: int, world: World, settings: OwnGameConfig) -> None:
+    """Have the policy play one episode."""
+    spec = world.action_spec
+    game = _open(settings, (world.frame.height, world.frame.width))
+    try:
+        policy = find_policy(settings.policy, game.env, seed)
+        played = play(
+            game,
+            spec,
+            lambda _: game.actions.to_action(policy(game.observation, game.info)),
+            settings.frames,
+            seed=seed,
+        )
+    finally:
+        game.close()
+    poses = fill_poses(played.poses, played.actions, spec)
+    meta = {"world": world.name, "split": worlds.split_of(seed), "seed": seed}
+    meta |= {"env": settings.env, "game": dict(settings.game), "policy": settings.policy}
+    write_episode(out, played.frames, played.actions, poses, meta, played.palette)
 
 
 def _check(settings: OwnGameConfig) -> None:

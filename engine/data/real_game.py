@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from engine.errors import WorldError
 class RealGame:
     """A world's real game, played from one of its start scenes.
 
+    `pose`: where its present frame is seen from, (x, y, z, angle in degrees); None of a game that does not tell.
     Raises WorldError where the scene names no game, the game or its packages are not installed, or the game leads
     elsewhere than when the scene was made.
     """
@@ -23,6 +25,7 @@ class RealGame:
         self.world, self.start = definitions.load(world_name), start
         self._source = start_source(world_name, start)
         self._env: Any = None
+        self.pose: Sequence[float] | None = None
         try:
             import worlds
 
@@ -43,11 +46,13 @@ class RealGame:
         frame = played.frames[-1] if played.palette is None else played.palette[played.frames[-1]]
         if not np.array_equal(frame, load_start(self.world.name, self.start).frames[-1]):
             raise WorldError(f"the real game installed here does not lead to start scene {self.start} as it is shipped")
+        self.pose = None if np.isnan(played.poses[-1]).any() else tuple(played.poses[-1].tolist())
         return frame
 
     def step(self, action: Action) -> np.ndarray:
         """The frame that follows `action`. Raises WorldError once the game is over."""
-        frame, _, terminated, truncated, _ = self._env.step(action)
+        frame, _, terminated, truncated, info = self._env.step(action)
+        self.pose = info.get("pose")
         if terminated or truncated:
             raise WorldError("the real game is over here: its player died or left the map")
         return frame

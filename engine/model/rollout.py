@@ -111,12 +111,6 @@ class Rollout:
         if self.drawn is not None:
             self.drawn[row] = self._draw([row])[0]
 
-    def use_memory(self, memory: str) -> None:
-        """Change what the memory slots hold ("blocks" or "none") from the next frame on; the banks go on filling."""
-        self.memory = memory
-        self.slots[:] = -1
-        self.clear_memory()
-
     def clear_memory(self) -> None:
         """Empty what the memory slots show; `show_again` shows what they hold."""
         self.cache.clear_memory()

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import config
-from engine import world as worlds
 from engine.action import Action
 from engine.data.recording import new_folder, open_recording
 from engine.errors import ConfigError, EngineError
 from engine.play import script
 from engine.play.saves import Saves, data_folder
+from engine.play.shelf import Shelved, shelf, shelved
 from engine.play.view import SCALINGS
 from engine.world import World
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from engine.core import Engine
     from engine.play.title import Title
 
@@ -39,7 +41,8 @@ checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is 
 in frame sizes (null: fits the screen), scaling is smooth, sharp or whole (multiples of the frame), sensitivity degrees
 per pixel of mouse motion. script plays a file's actions in place of the keys, record keeps what is played in a folder,
 frames is how many a headless run plays. saves and screenshots are folders (null: in the user's data folder), slot is
-the save that F5 and F9 mean. verbose prints where an error arose. docs/playing.md says more."""
+the save that F5 and F9 mean, games the folder of games of one's own, which the title screen offers once they are
+trained. verbose prints where an error arose. docs/playing.md says more."""
 
 Load = Callable[..., "Engine"]
 logger = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ class Settings:
     record: str | None = None
     saves: str | None = None
     slot: str = "quick"
+    games: str = "games"
     screenshots: str | None = None
     replay: str | None = None
     export: str | None = None
@@ -106,17 +110,24 @@ def _task(settings: Settings) -> Callable[[Settings, Load | None], int]:
 
 
 def _replay(settings: Settings, load: Load | None) -> int:
-    """0 if every frame is the same, else 1."""
-    from engine.play.replay import replay as play_again
+    """0 if every frame is the same under the same circumstances, else 1."""
+    from tqdm import tqdm
+
+    from engine.data.replay import replay
 
     assert settings.replay
     recording = open_recording(settings.replay)
     recorded = recording.meta.get("denoise_steps")
     if settings.denoise_steps is None and type(recorded) is int and recorded > 0:
         settings = replace(settings, denoise_steps=recorded)
-    sentence, same = play_again(_loader(settings, load), recording)
-    print(sentence)
-    return 0 if same else 1
+    with _loader(settings, load)() as engine, tqdm(total=len(recording), unit="frame", disable=None) as bar:
+
+        def count(index: int, frame: np.ndarray) -> None:
+            bar.update()
+
+        found = replay(recording, engine, count)
+    print(found)
+    return 0 if found.same else 1
 
 
 def _export(settings: Settings, load: Load | None) -> int:
@@ -137,19 +148,19 @@ def _play_headless(settings: Settings, load: Load | None) -> int:
 
 
 def _play_in_window(settings: Settings, load: Load | None) -> int:
-    from engine.data.starts import num_starts
     from engine.play.game import Game
     from engine.play.window import Window
 
     actions = _script(settings) if settings.script else None
-    world = worlds.load(settings.world) if settings.world in worlds.names() else None
-    title = world.title if world else Path(settings.world).name
-    frame_size = (world.frame.width, world.frame.height) if world else (320, 192)
+    first = shelved(settings.world)
+    title = first.world.title if first else Path(settings.world).name
+    frame_size = (first.world.frame.width, first.world.frame.height) if first else (320, 192)
     # Absolute, for the real game changes the folder of the whole process for a moment when it starts.
     saves = Saves(_folder(settings.saves) or data_folder() / "saves", settings.slot)
     window = Window(title, frame_size, settings.scale, settings.fullscreen, settings.scaling)
-    asks = settings.title and world is not None and num_starts(world.name) > 0 and not settings.script
+    asks = settings.title and first is not None and not settings.script
     start = settings.start if settings.start is not None or asks else 0
+    titles = _Titles(settings, load, first, saves) if first and start is None else None
     game = Game(
         window,
         _loader(settings, load),
@@ -157,7 +168,8 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
         saves=saves,
         screenshots=_folder(settings.screenshots) or data_folder() / "screenshots",
         start=start,
-        title_screen=None if start is not None or world is None else lambda: _title(settings, world, saves),
+        title_screen=titles.first if titles else None,
+        other_world=titles.other if titles else None,
         sensitivity=settings.sensitivity,
         record=_folder(settings.record),
         hud=settings.hud,
@@ -176,13 +188,25 @@ def _folder(setting: str | None) -> Path | None:
     return Path(setting).absolute() if setting else None
 
 
-def _title(settings: Settings, world: World, saves: Saves) -> Title:
-    from engine.play.title import Title
+class _Titles:
+    """Makes the title screen of each world that can be played."""
 
-    steps = settings.denoise_steps or "the checkpoint's own number of"
-    machine = f"loading for device {settings.device} with {steps} denoise steps a frame"
-    size = world.frame.width, world.frame.height
-    return Title(world.title, world.name, size, saves.newest_first(world.name), machine)
+    def __init__(self, settings: Settings, load: Load | None, first: Shelved, saves: Saves):
+        self._settings, self._load, self._first, self._saves = settings, load, first, saves
+        self._shelf = shelf(Path(settings.games), first)
+
+    def first(self) -> Title:
+        return self._title(self._first)
+
+    def other(self, chosen: Shelved) -> tuple[Title, Callable[[], Engine]]:
+        return self._title(chosen), _loader(replace(self._settings, world=chosen.name), self._load)
+
+    def _title(self, shown: Shelved) -> Title:
+        from engine.play.title import Title
+
+        steps = self._settings.denoise_steps or "the checkpoint's own number of"
+        machine = f"loading for device {self._settings.device} with {steps} denoise steps a frame"
+        return Title(self._shelf, shown, self._saves.newest_first(shown.world.name), machine)
 
 
 def _loader(settings: Settings, load: Load | None) -> Callable[[], Engine]:

@@ -1,4 +1,8 @@
-"""What is shown: the generated world, the real game at the same moment, or both side by side."""
+"""What is shown: the generated world, the real game at the same moment, or both side by side.
+
+While the real game alone is shown, it is what one plays: its frames become the session's history in place of generated
+ones, so that the generated world goes on from what was seen.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from engine.action import Action
 from engine.errors import WorldError
-from engine.play.twin import Twin
-from engine.play.view import GENERATED, View
+from engine.play.twin import Seen, Twin
+from engine.play.view import GENERATED, REAL, View
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -45,6 +49,10 @@ class Beside:
         if self._twin:
             self._twin.follow(self._engine.world.action_spec.encode(action))
 
+    def played(self, shows: str) -> Seen | None:
+        """What the real game shows after the action followed last, where that is what one plays; else None."""
+        return self._seen() if shows == REAL else None
+
     def jump(self) -> None:
         """The session has gone to another moment."""
         past = self._engine.past
@@ -56,14 +64,19 @@ class Beside:
 
     def look(self, view: View) -> View:
         """The view with the real game's frame in it, where that is shown and has come to this moment."""
-        if self._twin is None or view.shows == GENERATED:
+        seen = None if view.shows == GENERATED else self._seen()
+        if self._twin is None:
             return replace(view, real=None, shows=GENERATED)
+        return replace(view, real=seen.frame if seen else None)
+
+    def _seen(self) -> Seen | None:
+        """What the real game shows; None while it is on its way, and from when it has failed on."""
         try:
-            return replace(view, real=self._twin.frame())
+            return self._twin.seen() if self._twin else None
         except WorldError as error:
             self.close()
             self._say(str(error))
-            return replace(view, real=None, shows=GENERATED)
+            return None
 
     def close(self) -> None:
         """End the real game."""

@@ -18,6 +18,7 @@ from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
 from engine.play.memory_panel import Change
 from engine.play.saves import Saves
+from engine.play.shelf import Shelved
 from engine.play.title import Title
 from engine.play.view import BOTH, REAL
 from engine.play.window import Window
@@ -47,6 +48,7 @@ class Game:
         screenshots: Path,
         start: int | None = 0,
         title_screen: Callable[[], Title] | None = None,
+        other_world: Callable[[Shelved], tuple[Title, Callable[[], Engine]]] | None = None,
         sensitivity: float = 0.12,
         record: Path | None = None,
         hud: bool = True,
@@ -54,6 +56,7 @@ class Game:
     ):
         """`start`: None to have `title_screen` make a screen to choose one on. `sensitivity`: degrees per pixel.
 
+        `other_world`: makes the screen for another world that was chosen there, and what loads it.
         `record`: folder for recordings, begun at once if given. `script`: makes the actions to play in
         place of the keys.
         """
@@ -63,7 +66,7 @@ class Game:
         self._recordings = RECORDINGS.absolute()
         self._shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
         self._loading, self._gamepad = LoadingScreen(title), Gamepad()
-        self._title_screen = title_screen
+        self._title_screen, self._other_world = title_screen, other_world
         self._title: Title | None = None
         self._chosen_at: float | None = None
         self._keymap: Keymap | None = None
@@ -186,7 +189,12 @@ class Game:
             self._running = False
         elif event.type == pygame.KEYDOWN and event.key == pygame.K_f:
             self.window.toggle_fullscreen()
-        elif card := title.handle(event):
+        elif isinstance(card := title.handle(event), Shelved):
+            if self._other_world:
+                self._title, load = self._other_world(card)
+                self._loading = LoadingScreen(card.world.title)
+                self.worker.post(lambda: self.worker.open_world(load))
+        elif card:
             self._chosen_at, title.note = time.monotonic(), ""
             self.worker.post(lambda: self.worker.load(card.save) if card.save else self.worker.open_start(card.start))
 

@@ -183,6 +183,10 @@ class Hud:
             numbers = [(rate, " fps"), (f"{view.latency_ms:.0f}", " ms")]
             if "memory_entries" in view.info:
                 numbers.append((f"{view.info['memory_entries']}", " memories"))
+            if "memory_bytes" in view.info:
+                numbers.append((f"{view.info['memory_bytes'] / 1e6:.1f}", " MB"))
+            if view.consistency is not None:
+                numbers.append((f"{100 * view.consistency:.0f}%", " as before"))
             pairs = [(Text("    " * (i > 0) + number), Text(unit, DIM)) for i, (number, unit) in enumerate(numbers)]
             self._figures = (tuple(text for pair in pairs for text in pair),)
         return self._figures

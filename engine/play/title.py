@@ -1,4 +1,7 @@
-"""The title screen: a picture for each save and each start scene, to choose one by keyboard, mouse or gamepad."""
+"""The title screen: a picture for each save and each start scene, to choose one by keyboard, mouse or gamepad.
+
+Where there are several worlds, their names stand side by side above the pictures of one of them.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from engine.data import starts
 from engine.errors import SaveError
 from engine.play.loading import backdrop
 from engine.play.panel import ACCENT, DIM, LIGHT, font
+from engine.play.shelf import Shelved
 
 MOST_SAVES = 8
 ROWS = 3  # of cards that are seen at once
@@ -38,10 +42,16 @@ class Card:
 class Title:
     """Cards in rows; `handle` says when one is chosen. Pictures come one by one, so that the window never waits."""
 
-    def __init__(self, title: str, world: str, frame_size: tuple[int, int], saves: Sequence[Path], machine: str):
-        """`saves`: newest first. `machine`: a line about what will draw the world."""
+    def __init__(self, shelf: Sequence[Shelved], current: Shelved, saves: Sequence[Path], machine: str):
+        """`current`: the one of the `shelf` whose cards are shown. `saves`: newest first.
+
+        `machine`: a line about what will draw the world.
+        """
         self.machine, self.note = machine, ""
-        self._title, self._shape = title, frame_size
+        world = current.world
+        self._shelf, self._current = list(shelf), current
+        self._names: list[pygame.Rect] = []  # where the names of the shelf stand
+        self._shape = world.frame.width, world.frame.height
         self._cards = [Card(_when(path), save=path) for path in saves[:MOST_SAVES]]
         for folder in sorted(path.parent for path in starts.starts_folder(world).glob("*/start.json")):
             pictures = sorted(folder.glob("frame_*.png"))
@@ -52,13 +62,15 @@ class Title:
         # Reading a save brings torch, which takes seconds: not on the window's thread.
         threading.Thread(target=self._read_saves, name="pictures", daemon=True).start()
 
-    def handle(self, event: pygame.event.Event) -> Card | None:
-        """The card that the event chooses, if it does."""
+    def handle(self, event: pygame.event.Event) -> Card | Shelved | None:
+        """The card or the other world that the event chooses, if it does."""
         if event.type == pygame.KEYDOWN and event.key in MOVES:
             across, down = MOVES[event.key]
             self._select(self._selected + across + down * self._columns)
         elif event.type == pygame.KEYDOWN and event.key in CHOOSE:
             return self._cards[self._selected]
+        elif event.type == pygame.KEYDOWN and event.key == pygame.K_TAB and len(self._shelf) > 1:
+            return self._shelf[(self._shelf.index(self._current) + 1) % len(self._shelf)]
         elif event.type == pygame.MOUSEWHEEL:
             self._select(self._selected - event.y * self._columns)
         elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
@@ -66,6 +78,9 @@ class Title:
                 if card.place.collidepoint(event.pos):
                     self._selected = index
                     return card if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1 else None
+            for place, other in zip(self._names, self._shelf, strict=False):
+                if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1 and place.collidepoint(event.pos):
+                    return other if other != self._current else None
         return None
 
     def draw(self, surface: pygame.Surface) -> None:
@@ -78,16 +93,31 @@ class Title:
         surface.blit(self._backdrop, (0, 0))
         self._read_picture()
         head, foot = height // 6, max(40, height // 9)
-        name = font(max(24, height // 9)).render(self._title, True, LIGHT)
-        surface.blit(name, name.get_rect(center=(width // 2, head // 2 + 4)))
+        self._draw_names(surface, head // 2 + 4)
         self._draw_cards(surface, pygame.Rect(0, head, width, height - head - foot))
         small = font(max(14, height // 34))
         keys = "arrows, mouse or gamepad choose  ·  Enter plays  ·  F fullscreen  ·  Esc quits"
+        keys = f"{keys}  ·  Tab other worlds" if len(self._shelf) > 1 else keys
         for words, colour, share in ((self.note or keys, ACCENT if self.note else DIM, 0.3), (self.machine, DIM, 0.72)):
             line = small.render(words, True, colour)
             if line.get_width() > width:
                 line = pygame.transform.smoothscale_by(line, width / line.get_width())
             surface.blit(line, line.get_rect(center=(width // 2, height - foot + round(foot * share))))
+
+    def _draw_names(self, surface: pygame.Surface, middle: int) -> None:
+        """The names of the worlds in one line, the present one's bright."""
+        width, height = surface.get_size()
+        large = font(max(24, height // 9))
+        names = [large.render(one.world.title, True, LIGHT if one == self._current else DIM) for one in self._shelf]
+        gap = height // 12
+        share = min(1.0, 0.96 * width / (sum(name.get_width() + gap for name in names) - gap))
+        names = [pygame.transform.smoothscale_by(name, share) for name in names] if share < 1 else names
+        gap = round(gap * share)
+        left = (width - sum(name.get_width() + gap for name in names) + gap) // 2
+        self._names = []
+        for name in names:
+            self._names.append(surface.blit(name, name.get_rect(midleft=(left, middle))))
+            left += name.get_width() + gap
 
     def _draw_cards(self, surface: pygame.Surface, room: pygame.Rect) -> None:
         self._columns = max(1, min(4, room.width // 200))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,15 +16,23 @@ from engine.play.commands import CommandThread
 STEP_S = 0.2  # how long a frame may be waited for; on the way to another moment it is not
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the real game shows."""
+
+    frame: np.ndarray  # uint8 [height, width, 3]
+    pose: Sequence[float] | None  # x, y, z, angle in degrees; None where it is not told
+
+
 class Twin(CommandThread):
-    """Follows a session: `go_to` a moment of it, then each action by `follow`; `frame` is the real game's."""
+    """Follows a session: `go_to` a moment of it, then each action by `follow`; `seen` is what the real game shows."""
 
     def __init__(self, world_name: str, spec: ActionSpec, arrived: Callable[[], None]):
         """`arrived`: called, on the twin's thread, when it has come to a moment or has failed to."""
         super().__init__("twin")
         self._world_name, self._spec, self._arrived = world_name, spec, arrived
         self._game: RealGame | None = None
-        self._frame: np.ndarray | None = None
+        self._seen: Seen | None = None
         self._failure: WorldError | None = None
         self._num_asked = self._num_done = 0  # commands
         self._num_jumps = self._arrived_by = 0  # moments gone to, and the last of them that it has come to
@@ -41,8 +50,8 @@ class Twin(CommandThread):
         """Do what the session does: one encoded action [size]."""
         self._ask(self._num_jumps, lambda: self._step(action))
 
-    def frame(self) -> np.ndarray | None:
-        """The real game's frame at the moment asked for last, uint8 [height, width, 3]; None while on the way there.
+    def seen(self) -> Seen | None:
+        """What the real game shows at the moment asked for last; None while on the way there.
 
         Raises WorldError if the real game cannot be brought there.
         """
@@ -51,7 +60,7 @@ class Twin(CommandThread):
                 self._done.wait_for(lambda: self._failure or self._num_done == self._num_asked, STEP_S)
             if self._failure:
                 raise self._failure
-            return self._frame if self._num_done == self._num_asked else None
+            return self._seen if self._num_done == self._num_asked else None
 
     def close(self, timeout_s: float = 3.0) -> None:
         """End the game and the thread."""
@@ -69,7 +78,7 @@ class Twin(CommandThread):
         self.post(lambda: self._do(jump, command))
 
     def _do(self, jump: int, command: Callable[[], None]) -> None:
-        """Run a command that was asked for after so many jumps; `frame` tells what goes wrong after the last one."""
+        """Run a command that was asked for after so many jumps; `seen` tells what goes wrong after the last one."""
         failure = None
         try:
             command()
@@ -91,7 +100,8 @@ class Twin(CommandThread):
         if self._game is None or self._game.start != start:
             self._close_game()
             self._game = RealGame(self._world_name, start)
-        self._frame = self._game.begin()
+        frame = self._game.begin()
+        self._seen = Seen(frame, self._game.pose)
         for action in actions:
             if self._stopping or jump != self._num_jumps:  # another moment is wanted meanwhile
                 return
@@ -99,7 +109,8 @@ class Twin(CommandThread):
 
     def _step(self, action: np.ndarray) -> None:
         if self._game and not self._failure:
-            self._frame = self._game.step(self._spec.decode(action))
+            frame = self._game.step(self._spec.decode(action))
+            self._seen = Seen(frame, self._game.pose)
 
     def _close_game(self) -> None:
         if self._game:

@@ -47,6 +47,7 @@ class View:
     is_slow: bool = False
     recording: Path | None = None
     info: Mapping[str, Any] = field(default_factory=dict)  # the step's
+    consistency: float | None = None  # how like a place looks to when it was seen before, 0..1; None if it was not
     memory: MemoryView | None = None  # None while nothing shows it
     shows: str = GENERATED
     real: np.ndarray | None = None  # the real game's frame at the same moment; None while it is not shown or on its way

@@ -18,6 +18,7 @@ from engine.play.beside import Beside
 from engine.play.commands import CommandThread
 from engine.play.pacing import Pacer, RateMeter
 from engine.play.reel import Reel
+from engine.play.revisit import consistency
 from engine.play.saves import Saves
 from engine.play.view import GENERATED, MemoryView, Note, View
 
@@ -74,6 +75,13 @@ class Worker(CommandThread):
 
     # Commands, to be posted.
 
+    def open_world(self, load: Callable[[], Engine]) -> None:
+        """Have another engine in place of the one loaded; before anything is played."""
+        assert self.engine and self.view is None
+        self.engine.close()
+        self.engine, self._load_engine = None, load
+        self._open()
+
     def toggle_pause(self) -> None:
         self.paused = not self.paused
         self._meter.restart()
@@ -82,17 +90,14 @@ class Worker(CommandThread):
     def toggle_recording(self, root: Path) -> None:
         """Record from the present frame on, or finish the recording."""
         assert self.view
-        if self._reel.path:
-            self._reel.end()
-        else:
-            self._reel.begin(root, self.view)
+        self._reel.toggle(root, self.view)
         self._show(recording=self._reel.path)
 
     def open_start(self, index: int) -> None:
         """Begin in a start scene; a recording goes on as one of its own."""
-        root = self._reel.cut()
+        self._reel.cut()
         self._reset(index)
-        self._go_on_recording(root)
+        self._go_on_recording()
 
     def next_start(self) -> None:
         """Begin anew in the next start scene."""
@@ -147,7 +152,7 @@ class Worker(CommandThread):
         if path is None or not path.exists():
             self.say(f"nothing is kept in slot {path.stem!r} yet" if path else "no moment is kept yet")
             return
-        root = self._reel.cut()
+        self._reel.cut()
         try:
             notes = savefile.describe(path)[0].get("notes", {})
             frame = self.engine.restore(path)
@@ -159,13 +164,13 @@ class Worker(CommandThread):
             is_ours = type(start) is int and type(number) is int
             self._present(frame, start if is_ours else 0, number if is_ours else info["frame_index"], info)
             self.say(f"loaded slot {path.stem!r}")
-        self._go_on_recording(root)
+        self._go_on_recording()
 
     def begin_rewind(self) -> None:
         """Go back in time, faster and faster, until `end_rewind`; a recording ends, and another begins after it."""
         if not self._rewinding:
             self._rewinding, self._rewind_steps, self._rewound = True, 0, 0
-            self._cut_root = self._reel.cut()
+            self._reel.cut()
 
     def end_rewind(self) -> None:
         """Play on from here."""
@@ -175,7 +180,7 @@ class Worker(CommandThread):
             self._meter.restart()
             self.say(f"{self._rewound / self.engine.world.rate:.1f} s back")
             self._beside.jump()
-            self._go_on_recording(self._cut_root)
+            self._go_on_recording()
             self._show()
 
     def say(self, text: str) -> None:
@@ -213,7 +218,9 @@ class Worker(CommandThread):
         self._pacer.begin(time.monotonic())
         action = self._take_action()
         self._beside.follow(action)
-        step = self.engine.step(action)
+        seen = self._beside.played(self.view.shows)
+        self._reel.observe(seen is not None, self.view)
+        step = self.engine.observe(seen.frame, action, seen.pose) if seen else self.engine.step(action)
         self._meter.tick(time.monotonic())
         self._reel.add(action, step)
         self._show(
@@ -224,6 +231,7 @@ class Worker(CommandThread):
             is_slow=self._meter.is_slow,
             recording=self._reel.path,
             info=step.info,
+            consistency=consistency(self.engine, step.frame, step.info.get("pose")),
         )
 
     def _step_back(self) -> None:
@@ -235,7 +243,8 @@ class Worker(CommandThread):
         if frames:
             frame = self.engine.rewind(frames=frames)
             self._rewound += frames
-            self._show(frame=frame, number=max(0, self.view.number - frames), info=self.engine.info)
+            number = max(0, self.view.number - frames)
+            self._show(frame=frame, number=number, info=self.engine.info, consistency=None)
         back = f"{self._rewound / self.engine.world.rate:.1f} s back"
         self.say(back if frames else f"{back}: one cannot go back further")
 
@@ -252,11 +261,10 @@ class Worker(CommandThread):
         self._beside.jump()
         self._look_at(View(frame=frame, number=number, session=session, start=start, info=info, shows=shows))
 
-    def _go_on_recording(self, root: Path | None) -> None:
+    def _go_on_recording(self) -> None:
         """Record what follows the jump, if something was recorded before it."""
-        if root and self.view:
-            self._reel.begin(root, self.view)
         if self.view:
+            self._reel.go_on(self.view)
             self._show(recording=self._reel.path)
 
     def _show(self, **changes: Any) -> None:

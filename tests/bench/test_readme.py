@@ -79,8 +79,8 @@ def test_the_command_fills_and_checks(tmp_path, capsys):
     readme.write_text(slot("codec"))
     figures.write_text(json.dumps(FIGURES))
     words = [f"readme={readme}", f"json={figures}"]
-    assert main([*words, "check=true"]) == 1
-    assert "not in sync" in capsys.readouterr().out
+    assert main([*words, "check=true"]) == 2
+    assert "not in sync" in capsys.readouterr().err
     assert readme.read_text() == slot("codec")
     assert main(words) == 0
     assert readme.read_text() == fill(slot("codec"), FIGURES)

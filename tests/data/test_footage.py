@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import gymnasium
@@ -17,7 +18,7 @@ from engine.action import Action, ActionSpec
 from engine.data import footage
 from engine.data.episode import find_episodes, open_episode
 from engine.data.footage import FootageConfig, record_all
-from engine.data.footage_crew import Crew
+from engine.data.footage_crew import Crew, EpisodeTask
 from engine.data.footage_episode import play, render_again
 from engine.data.footage_palette import PaletteFrames
 from engine.errors import ConfigError, RecordingError, WorldError
@@ -131,6 +132,24 @@ def test_the_crew_stops_at_what_cannot_be_mended(tmp_path: Path) -> None:
         list(Crew(1, 30.0, [__name__]).work(chores(tmp_path, "a", "wrong", "b"), wanted=3))
     with pytest.raises(RecordingError, match="1 of 2"):
         list(Crew(1, 30.0, [__name__]).work(chores(tmp_path, "a", "crash"), wanted=2))
+
+
+def test_an_episode_takes_its_name_only_when_whole(tmp_path: Path) -> None:
+    def make(part: Path, fails: bool) -> None:
+        part.mkdir()
+        (part / "frames.npy").write_text("x")
+        if fails:
+            raise WorldError("the game is over")
+        (part / "episode.json").write_text("{}")
+
+    with pytest.raises(WorldError):
+        EpisodeTask(tmp_path / "a", partial(make, fails=True)).run()
+    assert not list(tmp_path.iterdir())
+    task = EpisodeTask(tmp_path / "a", partial(make, fails=False))
+    (tmp_path / ".a.part").mkdir()  # what a kill left
+    assert not task.is_done()
+    task.run()
+    assert task.is_done() and [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 @pytest.fixture(scope="module")

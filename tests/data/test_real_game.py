@@ -30,12 +30,15 @@ def test_it_comes_to_a_scene_again_and_again() -> None:
     pytest.importorskip("vizdoom")
     game = RealGame("doom", 8)
     try:
-        shipped = starts.load_start("doom", 8).frames[-1]
-        first = [game.begin(), *(game.step(Action(("forward",), (9.0, 0.0))) for _ in range(12))]
+        scene = starts.load_start("doom", 8)
+        first = [game.begin()]
+        assert game.pose == tuple(scene.poses[-1].tolist())
+        first += [*(game.step(Action(("forward",), (9.0, 0.0))) for _ in range(12))]
+        assert game.pose is not None and game.pose[3] != scene.poses[-1][3]
         again = [game.begin(), *(game.step(Action(("forward",), (9.0, 0.0))) for _ in range(12))]
     finally:
         game.close()
-    np.testing.assert_array_equal(first[0], shipped)
+    np.testing.assert_array_equal(first[0], scene.frames[-1])
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first[0], first[-1])
 

@@ -11,9 +11,7 @@ from engine.model.banks import Banks
 from engine.model.memory import quantise, restore
 from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank, choose
 from engine.model.recall import Recall
-from engine.model.rollout import Rollout
 from engine.model.settings import CodecSettings, ModelSettings
-from tests.conftest import TOY, random_model
 
 SETTINGS = ModelSettings(height=64, width=96, codec=CodecSettings(), dim=64, registers=2, memory_dim=32)
 
@@ -106,22 +104,3 @@ def test_banks_of_several_keep_what_each_would() -> None:
             assert torch.equal(getattr(banks[row], name)[:count], getattr(alone[row], name)[:count])
         wanted = [getattr(alone[row], name)[entry] for row, entry in zip(rows, entries, strict=True)]
         assert torch.equal(read, torch.stack(wanted))
-
-
-def test_memory_goes_off_and_on_again() -> None:
-    def play(switch: list[str]) -> list[torch.Tensor]:
-        rollout = Rollout(random_model(), 1, [1.0, 0.0], [5])
-        latents = torch.randn(1, 12, *TOY.latent_shape, generator=torch.Generator().manual_seed(1))
-        rollout.start(latents, torch.zeros(1, 12, 3), torch.zeros(1, 12, 4))
-        made = []
-        for memory in switch:
-            if memory != rollout.memory:
-                rollout.use_memory(memory)
-            made.append(rollout.step(torch.zeros(1, 3)))
-            rollout.observe(latents[:, 0], torch.zeros(1, 3), torch.zeros(1, 4))
-        return made
-
-    on, off, again = play(["blocks"] * 3), play(["none"] * 3), play(["blocks", "none", "blocks"])
-    assert torch.equal(on[0], again[0])
-    assert not torch.equal(on[1], again[1]) and not torch.equal(on[1], off[1])
-    torch.testing.assert_close(on[2][0, 0, 0], again[2][0, 0, 0], rtol=1, atol=10)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from engine.action import Action
+from engine.data.recording import open_recording
+from engine.data.replay import replay
 from engine.errors import WorldError
 from engine.play import twin
 from engine.play.saves import Saves
 from engine.play.twin import Twin
 from engine.play.view import BOTH, GENERATED, REAL
 from engine.play.worker import Worker
-from tests.play.conftest import WORLD, FakeEngine
+from tests.play.fake_engine import WORLD, FakeEngine
 
 WALK = Action(("forward",), (3.0, 0.0))
 
@@ -39,7 +41,7 @@ class FakeGame:
         FakeGame.opened.append(self)
 
     def begin(self):
-        self.num_steps = 0
+        self.num_steps, self.pose = 0, None
         return self.engine.reset(self.start)[::-1]
 
     def step(self, action):
@@ -47,6 +49,7 @@ class FakeGame:
         self.num_steps += 1
         if self.num_steps > FakeGame.ends_after:
             raise WorldError("the real game is over here")
+        self.pose = (float(self.num_steps), 0.0, 0.0, 0.0)
         return self.engine.step(action).frame[::-1]
 
     def close(self):
@@ -74,8 +77,9 @@ def worker(engine, tmp_path):
 
 
 def same_moment(worker) -> bool:
+    """Whether the real game's frame is that of the generated one, or has taken its place."""
     view = worker.view
-    return view.real is not None and np.array_equal(view.real, view.frame[::-1])
+    return any(np.array_equal(view.real, frame) for frame in (view.frame, view.frame[::-1]) if view.real is not None)
 
 
 def test_the_real_game_is_brought_to_the_same_moment_and_gets_the_same_actions(worker, games):
@@ -98,6 +102,50 @@ def test_the_real_game_is_brought_to_the_same_moment_and_gets_the_same_actions(w
     until(lambda: worker.view.shows == REAL)
     assert same_moment(worker), "it was kept at the same moment"
     assert len(games.opened) == 1 and games.opened[0].start == 1
+
+
+def test_the_generated_world_goes_on_from_what_was_seen_of_the_real_game(worker, engine):
+    until(lambda: worker.view.number > 10)
+    assert not engine.observed
+    worker.post(lambda: worker.turn_to(REAL))
+    until(lambda: len(engine.observed) > 10)
+    assert np.array_equal(worker.view.frame, worker.view.real)
+    worker.post(lambda: worker.turn_to(GENERATED))
+    until(lambda: worker.view.shows == GENERATED)
+    number, count = worker.view.number, len(engine.observed)
+    until(lambda: worker.view.number > number + 5)
+    assert len(engine.observed) == count and worker.view.real is None
+    first = next(index for index, pose in enumerate(one[2] for one in engine.observed) if pose)
+    reference = FakeEngine()
+    frames = [reference.reset(1), *(reference.step(action).frame for action in engine.actions)]
+    for index, (frame, action, pose) in enumerate(engine.observed[first:], int(engine.observed[first][2][0])):
+        assert np.array_equal(frame, frames[index][::-1]) and action == WALK and pose == (float(index), 0.0, 0.0, 0.0)
+
+
+def test_a_recording_stops_for_the_real_game_and_goes_on_after_it(worker, engine, tmp_path):
+    until(lambda: worker.view.number > 5)
+    worker.post(lambda: worker.toggle_recording(tmp_path / "r"))
+    until(lambda: worker.view.recording)
+    worker.post(lambda: worker.turn_to(REAL))
+    until(lambda: engine.observed and not worker.view.recording)
+    worker.post(lambda: worker.turn_to(REAL))
+    until(lambda: worker.view.recording == tmp_path / "r" / "0002")
+    worker.post(lambda: worker.turn_to(REAL))
+    until(lambda: not worker.view.recording)
+    for says in ("recording does not go on", "recording begins where the network goes on", "recording does not"):
+        worker.post(lambda: worker.toggle_recording(tmp_path / "other"))
+        until(lambda says=says: says in worker.note.text)
+    worker.post(worker.next_start)
+    until(lambda: worker.view.start == 2 and worker.view.number > 10)
+    worker.post(lambda: worker.turn_to(REAL))
+    until(lambda: worker.view.shows == GENERATED and worker.view.number > 20)
+    worker.post(lambda: worker.toggle_recording(tmp_path / "r"))
+    until(lambda: worker.view.recording == tmp_path / "r" / "0003")
+    number = worker.view.number
+    until(lambda: worker.view.number > number + 5)
+    worker.stop()
+    tapes = [open_recording(path) for path in (tmp_path / "r", tmp_path / "r" / "0002", tmp_path / "r" / "0003")]
+    assert all(replay(tape, FakeEngine()).same for tape in tapes) and not (tmp_path / "other").exists()
 
 
 def test_it_comes_along_when_one_rewinds_begins_anew_and_pauses(worker, games):
@@ -153,9 +201,9 @@ def test_what_stands_in_the_way_is_one_sentence_and_play_goes_on(worker, games, 
 def test_a_real_game_that_ends_gives_the_window_back(worker, games):
     games.ends_after = 30
     worker.post(lambda: worker.turn_to(REAL))
-    until(lambda: worker.note.text == "the real game is over here")
+    until(lambda: worker.note.text == "the real game is over here" and worker.view.shows == GENERATED)
     number = worker.view.number
-    assert worker.view.shows == GENERATED and number >= 29
+    assert number >= 29
     until(lambda: worker.view.number > number + 5)
 
 
@@ -181,7 +229,7 @@ def test_the_newest_of_many_jumps_counts(games):
         made.go_to(0, [row] * length)
         time.sleep(0.02)
     made.follow(row)
-    until(lambda: made.frame() is not None)
+    until(lambda: made.seen() is not None)
     assert games.opened[0].num_steps == 21 and arrivals == [1]
     made.close()
     assert games.opened[0].closed

@@ -1,0 +1,109 @@
+"""Damaged, forged and foreign saves are refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine import Engine, EngineError
+from engine.data import savefile
+from engine.errors import SaveError
+from tests.test_core import assert_equal_frames, frames_of, walked
+
+TENSORS = {
+    "a missing tensor": lambda t: t.pop("moments.pose"),
+    "a surplus tensor": lambda t: t.update({"spare": torch.zeros(1)}),
+    "a wide latent": lambda t: t.update({"moments.latent": torch.zeros(4, 4, 6, 9)}),
+    "one moment less": lambda t: t.update({k: v[1:].clone() for k, v in t.items() if k.startswith("moments.")}),
+    "no moment": lambda t: t.update({k: v[:0].clone() for k, v in t.items() if k.startswith("moments.")}),
+    "a float frame": lambda t: t.update({"frame": t["frame"].float()}),
+    "a number for a bank": lambda t: t.update({"bank.tokens": torch.zeros((), dtype=torch.int8)}),
+    "an entry less": lambda t: t.update({k: v[1:].clone() for k, v in t.items() if k.startswith("bank.")}),
+    "nan": lambda t: t["moments.latent"].fill_(float("nan")),
+    "infinity": lambda t: t["bank.poses"].fill_(float("inf")),
+    "a slot of no entry": lambda t: t["moments.numbers"][-1, 3:].fill_(77),
+    "a negative slot": lambda t: t["moments.numbers"][0, 3:].fill_(-2),
+    "frames that jump": lambda t: t["moments.numbers"][-1, :1].add_(1),
+    "frames below": lambda t: t["moments.numbers"][:, :1].sub_(1000),
+}
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_forged_tensors_say_so(toy_engine: Engine, tmp_path: Path, name: str) -> None:
+    path = walked(toy_engine, 4).save(tmp_path / "a.save")
+    tensors, meta = savefile.read(path)
+    TENSORS[name](tensors)
+    savefile.write(path, tensors, meta)
+    with pytest.raises(SaveError, match="damaged|does not fit"):
+        toy_engine.restore(path)
+
+
+def mutated(blob: bytes, random: np.random.Generator, kind: int) -> bytes:
+    """A copy with a part changed: a bit, a cut, a run of zeros, bytes put in, or text in the header."""
+    at = int(random.integers(len(blob)))
+    header = 8 + int.from_bytes(blob[:8], "little")
+    if kind == 0:
+        return blob[:at] + bytes([blob[at] ^ (1 << int(random.integers(8)))]) + blob[at + 1 :]
+    if kind == 1:
+        return blob[:at]
+    if kind == 2:
+        return blob[:at] + bytes(min(64, len(blob) - at)) + blob[at + 64 :]
+    if kind == 3:
+        return blob[:at] + random.bytes(5) + blob[at:]
+    at = int(random.integers(header))
+    return blob[:at] + bytes([int(random.integers(32, 127))]) + blob[at + 1 :]
+
+
+def resealed(blob: bytes) -> bytes:
+    """The digest put right, as one does who forges."""
+    changed = bytearray(blob)
+    at = changed.find(b'"digest":"') + len(b'"digest":"')
+    if at < 10 or at + 64 > len(changed):
+        return blob
+    changed[at : at + 64] = savefile.NO_DIGEST.encode()
+    changed[at : at + 64] = savefile._hash(changed).encode()
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("seal", ["as found", "forged"])
+def test_two_hundred_mutations_are_refused_in_one_sentence(toy_engine: Engine, tmp_path: Path, seal: str) -> None:
+    path = walked(toy_engine, 6).save(tmp_path / "a.save")
+    unbroken, blob = frames_of(toy_engine, 2), path.read_bytes()
+    random = np.random.default_rng(0)
+    refused = 0
+    for index in range(200):
+        changed = mutated(blob, random, index % 5)
+        path.write_bytes(resealed(changed) if seal == "forged" else changed)
+        try:
+            toy_engine.restore(path)
+        except EngineError as error:
+            refused += 1
+            assert "\n" not in str(error) and len(str(error)) < 600
+            continue
+        seen = frames_of(toy_engine, 2)
+        if seal == "as found":
+            assert changed == blob, f"mutation {index} went unnoticed"
+            assert_equal_frames(unbroken, seen)
+    assert refused > (190 if seal == "as found" else 60)
+
+
+@pytest.mark.parametrize("blob", [b"", b"\x00" * 8, b"\xff" * 64, b"{}", b"[" * 50_000, b"\x02" + b"\x00" * 7 + b"{}"])
+def test_files_of_other_kinds_say_so(toy_engine: Engine, tmp_path: Path, blob: bytes) -> None:
+    (tmp_path / "a.save").write_bytes(blob)
+    for call in (toy_engine.restore, savefile.describe):
+        with pytest.raises(SaveError, match="not a saved session"):
+            call(tmp_path / "a.save")
+
+
+def test_saves_of_the_future_and_checkpoints_say_so(toy: Path, toy_engine: Engine, tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(SaveError, match="not a saved session"):
+        toy_engine.restore(toy / "model.safetensors")
+    monkeypatch.setattr(savefile, "FORMAT", 2)
+    path = walked(toy_engine, 1).save(tmp_path / "a.save")
+    monkeypatch.undo()
+    for call in (toy_engine.restore, savefile.describe):
+        with pytest.raises(SaveError, match="format '2' is not 1; update the engine"):
+            call(path)
