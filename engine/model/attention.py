@@ -20,9 +20,10 @@ except ImportError:
 
 WORD = 62  # frames of keys whose visibility fits one number
 # Of FlexAttention: the fastest of five sets on an H100, with frames of 64 tokens (docs/log.md).
-KERNEL_OPTIONS = {
+KERNEL_OPTIONS: dict[str, Any] = {
     "fwd_BLOCK_M": 128, "fwd_BLOCK_N": 64, "fwd_num_warps": 4, "fwd_num_stages": 3,
-    "bwd_BLOCK_M1": 64, "bwd_BLOCK_N1": 64, "bwd_BLOCK_M2": 64, "bwd_BLOCK_N2": 64, "bwd_num_warps": 4, "bwd_num_stages": 3,
+    "bwd_BLOCK_M1": 64, "bwd_BLOCK_N1": 64, "bwd_BLOCK_M2": 64, "bwd_BLOCK_N2": 64,
+    "bwd_num_warps": 4, "bwd_num_stages": 3,
 }  # fmt: skip
 
 
@@ -42,7 +43,7 @@ class FrameMask:
         return rows.repeat_interleave(self.tokens, dim=1)
 
     def blocks(self) -> BlockMask:
-        """The same mask for FlexAttention. A row's frames are bits of one number, so that a kernel loads few of them."""
+        """The same mask for FlexAttention: a row's frames are bits of one number, so a kernel loads few of them."""
         tokens = self.tokens
         queries, keys = (size * tokens for size in self.allowed.shape)
         if self.allowed.shape[1] > WORD:
@@ -67,7 +68,7 @@ def _compiled_flex() -> Any:
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: BlockMask | Tensor | None = None) -> Tensor:
     """softmax(q k^T / sqrt(head_dim)) v. query [B, heads, Nq, head_dim], key and value [B, heads, Nk, head_dim]."""
     if isinstance(mask, BlockMask):
-        flex = flex_attention if torch.compiler.is_compiling() else _compiled_flex()
+        flex: Any = flex_attention if torch.compiler.is_compiling() else _compiled_flex()
         return flex(query, key, value, block_mask=mask, kernel_options=KERNEL_OPTIONS if query.is_cuda else None)
     if mask is None and not torch.is_grad_enabled():
         if query.device.type == "cpu" and query.dtype == torch.bfloat16:

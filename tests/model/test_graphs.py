@@ -10,6 +10,7 @@ import torch
 from engine.model import graphs, passes, rope
 from engine.model.graphs import FIRST_CALLS, Graphs
 from engine.model.network import WorldModel
+from engine.model.recall import Recall
 from engine.model.rollout import Rollout
 from tests.conftest import TOY, random_model
 from tests.model.tape import record
@@ -35,10 +36,9 @@ def walk(model: WorldModel, batch: int, graphs: bool, levels: tuple[float, ...] 
         latent, pose = rollout.propose(action)
         rollout.observe(latent, action, pose + 0.2 * torch.randn(batch, 4, generator=random))
         made.append(torch.cat([latent.flatten(1), rollout.passes.decode(latent).flatten(1), rollout.pose], dim=1))
-        if index == 30:
-            rollout.use_memory("none")
-        if index == 34:
-            rollout.use_memory("blocks")
+        if index in (30, 34):
+            for bank in rollout.banks:
+                bank.recall = Recall(on=index == 34)
     assert max(bank.num_entries for bank in rollout.banks) > TOY.memory_entries
     return torch.stack(made)
 
