@@ -60,7 +60,7 @@ class SessionBatch:
         encoded = send(spec.encoded(told), rollout.device)
         self._take_in()
         latents, pose = rollout.propose(encoded)
-        arriving = Fetch(rollout.passes.decode(latents), pose)  # the commit is made meanwhile
+        arriving = Fetch(rollout.decode(latents), pose)  # the commit is made meanwhile
         rollout.observe(latents, encoded, pose)
         rollout.draw_ahead()
         frames, self.poses = arriving.wait()

@@ -149,7 +149,7 @@ class Session:
         self._empty_slots()
         told = send(action, self.model.device)
         latent, pose = self.rollout.propose(told.unsqueeze(0))
-        arriving = Fetch(self.rollout.passes.decode(latent), pose)  # the commit is made meanwhile
+        arriving = Fetch(self.rollout.decode(latent), pose)  # the commit is made meanwhile
         self.rollout.observe(latent, told.unsqueeze(0), pose)
         self._note_moment(latent[0], told, None)
         self.done.append(np.array(action, dtype=np.float32))

@@ -23,10 +23,10 @@ TOY = ModelSettings(
 )  # fmt: skip
 
 
-def random_model(seed: int = 0) -> WorldModel:
+def random_model(seed: int = 0, settings: ModelSettings = TOY) -> WorldModel:
     """A toy network in which nothing is zero, so that every input reaches the frame."""
     torch.manual_seed(seed)
-    model = WorldModel(TOY)
+    model = WorldModel(settings)
     with torch.no_grad():
         for tensor in model.parameters():
             tensor.normal_(0.0, 0.15)

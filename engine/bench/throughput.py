@@ -31,7 +31,7 @@ def measure(subject: Subject) -> Found:
         for _ in range(settings.frames + warm_up):
             begun = subject.now()
             latent, pose = rollout.propose(actions[:, HISTORY])
-            arriving = Fetch(rollout.passes.decode(latent), pose)
+            arriving = Fetch(rollout.decode(latent), pose)
             rollout.observe(latent, actions[:, HISTORY], pose)
             rollout.draw_ahead()
             arriving.wait()

@@ -19,7 +19,8 @@ from engine.model.layers import (
 )
 from engine.model.reprojection import Reprojector
 from engine.model.rope import Place
-from engine.model.settings import ModelSettings
+from engine.model.settings import PICTURES, ModelSettings
+from engine.model.warping import PictureReprojector
 
 
 class FrameEncoder(nn.Module):
@@ -98,7 +99,7 @@ class Generator(nn.Module):
         self.recent = ContextReader(dim, settings.layers, settings)
         self.remembered = ContextReader(settings.memory_dim, len(settings.memory_readers), settings)
         self.momentum = Momentum(settings)
-        self.reproject = Reprojector(settings)
+        self.reproject = (PictureReprojector if settings.reference == PICTURES else Reprojector)(settings)
         self.refer = nn.Linear(settings.patch_dim + settings.patch**2, dim, bias=False)
         self.to_patches = nn.Linear(dim, 2 * settings.patch_dim)
         self.to_motion = nn.Linear(settings.registers * dim, poses.SIZE)

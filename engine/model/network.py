@@ -9,6 +9,7 @@ from engine.model import pose as poses
 from engine.model.codec import Codec
 from engine.model.generator import FrameEncoder, Generator
 from engine.model.memory import MemoryModel
+from engine.model.reprojection import Reprojector
 from engine.model.rope import Place, place_tokens
 from engine.model.settings import ModelSettings
 
@@ -67,6 +68,13 @@ class WorldModel(nn.Module):
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""
         still = self.place(torch.zeros(1, 1, device=self.device), torch.zeros(1, 1, 3, device=self.device))
         return self.encoder(latents, self.scale_action(action), motion[..., :3], still)
+
+    def refer(self, latents: Tensor) -> Tensor:
+        """What of latents [.., rows, columns, channels] is carried over into later views: [.., *reference_shape]."""
+        if isinstance(self.generator.reproject, Reprojector):
+            return self.generator.reproject.features(latents)
+        with torch.no_grad():
+            return self.codec.decode(latents).clamp(-1, 1)
 
     def compress_blocks(self, tokens: Tensor, poses: Tensor) -> Tensor:
         """Context tokens [N, block_frames, tokens, dim] at poses [N, block_frames, SIZE] -> entries.

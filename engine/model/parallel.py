@@ -160,7 +160,7 @@ def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Ten
 def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
     """The last frames of the memory slots' blocks, as references."""
     nearness = model.encoder.nearness(block_tokens[:, :, -1])
-    features = model.generator.reproject.features(chunk.block_latents[:, :, -1])
+    features = model.refer(chunk.block_latents[:, :, -1])
     return Shown(features, nearness, chunk.block_poses[:, :, -1], chunk.filled)
 
 
@@ -172,7 +172,7 @@ def look_back(
     blind: bool [B, 2], chunks that do without the last frame, and without the blocks.
     """
     window, slots = model.settings.recent_frames, model.settings.memory_entries
-    features = model.generator.reproject.features(shown)
+    features = model.refer(shown)
     there = torch.ones_like(chunk.actions[:, :-1, 0], dtype=torch.bool)
     filled = blocks.there
     if blind is not None:

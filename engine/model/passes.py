@@ -22,6 +22,7 @@ from engine.model.parallel import looking_back
 from engine.model.reprojection import Shown
 from engine.model.rope import Place
 from engine.model.sampler import denoise
+from engine.model.settings import PICTURES
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
 MOST_IDLE = 2  # passes of a batch size that are kept for later
@@ -45,8 +46,9 @@ class Passes:
         self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=device)
         rows, columns, _ = settings.latent_shape
         frames = settings.memory_entries + 1  # one for each slot, and the last frame
+        self.picture = torch.zeros(batch, 3, settings.height, settings.width, dtype=model.dtype, device=device)
         self.shown = Shown(
-            torch.zeros(batch, frames, rows * columns, settings.reference_dim, dtype=model.dtype, device=device),
+            torch.zeros(batch, frames, *settings.reference_shape, dtype=model.dtype, device=device),
             torch.ones(batch, frames, rows, columns, device=device),
             torch.zeros(batch, frames, poses.SIZE, device=device),
             torch.zeros(batch, frames, dtype=torch.bool, device=device),
@@ -56,6 +58,7 @@ class Passes:
         """Make the buffers as they were at first."""
         for held in (*self.cache.keys, *self.cache.values, self.recent_tokens, self.recent_poses, *self.shown):
             held.zero_()
+        self.picture.zero_()
         self.shown.nearness.fill_(1)
 
     def look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,20 +79,26 @@ class Passes:
         return latent, pose
 
     def commit(
-        self, ring: int, finishes: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
+        self, ring: int, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
         anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
         """Write a finished frame into place `ring` of the recent ones. previous: the pose of the frame before it.
 
+        decoded: whether this latent was the last that `decode` was given.
+
         Returns its motion, and, where it finishes a block, what the banks keep of that (MemoryBank.put), [B, ...] each.
         """
         given = latent, action, pose, previous, anchor, time
-        motion, *kept = self.graphs.call(self._commit, (ring, finishes), *given)
+        decoded &= self.model.settings.reference == PICTURES  # else the picture is of no use
+        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded), *given)
         return motion, tuple(kept)
 
-    def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor) -> None:
-        """Write K entries, [K, ...] of each of a bank's buffers, into memory slots [K] of sessions [K]."""
-        self.graphs.call(self._show, (), *kept, rows, slots, anchor)
+    def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor, frames: bool = True) -> None:
+        """Write K entries, [K, ...] of each of a bank's buffers, into memory slots [K] of sessions [K].
+
+        frames: also make their frames references, which depend on no anchor.
+        """
+        self.graphs.call(self._show, (frames,), *kept, rows, slots, anchor)
 
     def decode(self, latent: Tensor) -> Tensor:
         """The frames of latents, uint8 [B, height, width, 3]."""
@@ -102,10 +111,10 @@ class Passes:
         reference = self.model.generator.reproject(self.shown, last, asked.unsqueeze(1))
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
 
-    def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor) -> None:
+    def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor, decoded: bool = False) -> None:
         """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one."""
         shown, last = self.shown, self.model.settings.memory_entries
-        shown.features[:, last] = self.model.generator.reproject.features(latent.to(self.model.dtype))
+        shown.features[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
         shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
         shown.poses[:, last] = pose
         shown.there[:, last].fill_(True)
@@ -115,7 +124,7 @@ class Passes:
         _, _, seen_from, latents, scales, nearness = kept
         shown, place = self.shown, (rows, slots)
         frames = restore(latents, scales, self.model.dtype)
-        shown.features[place] = self.model.generator.reproject.features(frames)
+        shown.features[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = nearness.float(), seen_from
         shown.there[place] = torch.ones_like(rows, dtype=torch.bool)
 
@@ -137,7 +146,7 @@ class Passes:
         return latent[:, 0], poses.advance(asked, motion[:, 0].float())
 
     def _commit(
-        self, ring: int, finishes: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
+        self, ring: int, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
         anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         model, dtype = self.model, self.model.dtype
@@ -147,7 +156,7 @@ class Passes:
         self.recent_tokens[:, ring] = tokens[:, 0]
         self.recent_poses[:, ring] = pose
         self.cache.write_recent(ring, tokens, time, poses.relative_to(pose.unsqueeze(1), anchor))
-        self.show_last(latent, tokens, pose)
+        self.show_last(latent, tokens, pose, decoded)
         return (motion, *self._memorise(ring, latent)) if finishes else (motion,)
 
     def _memorise(self, ring: int, latent: Tensor) -> tuple[Tensor, ...]:
@@ -158,10 +167,11 @@ class Passes:
         nearness = self.shown.nearness[:, settings.memory_entries]
         return *quantise(entries), seen_from[:, -1], *quantise(latent), nearness.half()
 
-    def _show(self, *given: Tensor) -> tuple[Tensor, ...]:
+    def _show(self, frames: bool, *given: Tensor) -> tuple[Tensor, ...]:
         *kept, rows, slots, anchor = given
         tokens, scales, seen_from, *_ = kept
-        self.show_frames(kept, rows, slots)
+        if frames:
+            self.show_frames(kept, rows, slots)
         entries = restore(tokens, scales, self.model.dtype).unsqueeze(1)
         place = self.place_undated(seen_from, anchor[rows])
         self.cache.write_slots(rows, slots, self.model.generator.remembered(entries, place, dated=False))
@@ -173,7 +183,9 @@ class Passes:
         return self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, anchor))
 
     def _decode(self, latent: Tensor) -> tuple[Tensor]:
-        return (to_bytes(self.model.codec.decode(latent.to(self.model.dtype))).contiguous(),)
+        frames = self.model.codec.decode(latent.to(self.model.dtype)).clamp(-1, 1)
+        self.picture.copy_(frames)
+        return (to_bytes(frames).contiguous(),)
 
 
 def lend(model: WorldModel, batch: int, graphs: bool) -> Passes:

@@ -25,12 +25,13 @@ from engine.model.settings import ModelSettings
 NEAREST, FARTHEST = 20.0, 0.05  # bounds of nearness, 1 / pose units
 BEHIND = 0.02  # a point this little in front of the camera, as a share of its distance, cannot be seen
 GEOMETRY = 14  # numbers that describe how a cell was found
+PHASES = 8  # the first of them, which say where within the cell
 
 
 class Shown(NamedTuple):
     """Frames that may be carried over, memory slots first; N is at least memory_entries + 1.
 
-    features: [B, N, rows * columns, reference_dim]; nearness: [B, N, rows, columns]; poses: [B, N, SIZE];
+    features: [B, N, ..] (see ModelSettings.reference_shape); nearness: [B, N, rows, columns]; poses: [B, N, SIZE];
     there: bool [B, N].
     """
 
@@ -38,6 +39,20 @@ class Shown(NamedTuple):
     nearness: Tensor
     poses: Tensor
     there: Tensor
+
+
+class Found(NamedTuple):
+    """Where in each of K views the cells of a coming frame lie.
+
+    cell: indices [B, K, rows * columns]; geometry: [B, K, rows * columns, GEOMETRY], where within the cell and how
+    differently it was seen; seen: bool [B, K, rows * columns]; nearness: of the coming frame's cells, as each view
+    tells it, 0 where it does not. All numbers in float32.
+    """
+
+    cell: Tensor
+    geometry: Tensor
+    seen: Tensor
+    nearness: Tensor
 
 
 class Reprojector(nn.Module):
@@ -65,22 +80,12 @@ class Reprojector(nn.Module):
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
-        settings = self.settings
         batch, frames = last.shape
-        rows = torch.arange(batch, device=last.device).repeat_interleave(frames)
-        index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
-        there = shown.there[rows.unsqueeze(1), index]
-        if count := min(settings.references, settings.memory_entries):
-            slots = slice(0, settings.memory_entries)
-            found = choose(
-                shown.poses[rows, slots], shown.there[rows, slots], pose.float().unsqueeze(1), count, settings.fov
-            )
-            index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
-        rows = rows.unsqueeze(1)
-        cell, geometry, seen = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
+        rows, index, there, pose = pick_views(self.settings, shown, last, asked)
+        found = find_cells(self.settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
         view = (rows * shown.features.shape[1] + index).unsqueeze(-1) * shown.features.shape[2]
-        gathered = F.embedding(view + cell, shown.features.flatten(0, 2))
-        return self._merge(gathered, geometry.to(gathered.dtype), seen).unflatten(0, (batch, frames))
+        gathered = F.embedding(view + found.cell, shown.features.flatten(0, 2))
+        return self._merge(gathered, found.geometry.to(gathered.dtype), found.seen).unflatten(0, (batch, frames))
 
     def _merge(self, gathered: Tensor, geometry: Tensor, seen: Tensor) -> Tensor:
         """One cell from those that the views show of it: [N, K, cells, ..] -> [N, rows, columns, channels + 1]."""
@@ -94,15 +99,32 @@ class Reprojector(nn.Module):
         return torch.cat([cell, weight.sum(dim=1).to(cell.dtype)], dim=-1).unflatten(1, self.settings.latent_shape[:2])
 
 
+def pick_views(
+    settings: ModelSettings, shown: Shown, last: Tensor, asked: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Which of `shown` are carried into frames seen from `asked` [B, F, SIZE]: the last [B, F], and the best of memory.
+
+    Returns for the B * F frames: their rows of `shown` [B * F, 1], indices [B * F, K], whether each is there, and
+    the poses to look from [B * F, SIZE].
+    """
+    batch, frames = last.shape
+    rows = torch.arange(batch, device=last.device).repeat_interleave(frames)
+    index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
+    there = shown.there[rows.unsqueeze(1), index]
+    if count := min(settings.references, settings.memory_entries):
+        slots = slice(0, settings.memory_entries)
+        found = choose(
+            shown.poses[rows, slots], shown.there[rows, slots], pose.float().unsqueeze(1), count, settings.fov
+        )
+        index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
+    return rows.unsqueeze(1), index, there, pose
+
+
 @torch.no_grad()
-def find_cells(
-    settings: ModelSettings, nearness: Tensor, there: Tensor, filled: Tensor, pose: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled: Tensor, pose: Tensor) -> Found:
     """Where in each of K views each cell of the frame seen from `pose` [B, SIZE] lies.
 
     nearness: of the views' cells [B, K, rows, columns]; there: their poses [B, K, SIZE]; filled: bool [B, K].
-    Returns indices of cells [B, K, rows * columns], GEOMETRY numbers of each that say where within the cell and
-    how differently it was seen, and whether it was seen, bool. All in float32.
     """
     rows, columns = settings.latent_shape[:2]
     half = math.tan(math.radians(settings.fov) / 2)
@@ -114,11 +136,11 @@ def find_cells(
     now = pose.float().unsqueeze(1)
     there, theirs = there.float(), nearness.float().flatten(2)
     # Forward: where the views' own cells come to lie, so that the nearness of the coming frame's cells is known.
-    near, x, y, ahead = _carry(theirs, ray, down, there, now)
+    near, x, y, ahead = carry(theirs, ray, down, there, now)
     left, top = (x / half + 1) / 2 * columns - 0.5, y * focal + rows / 2 - 0.5
     asked = _spread(near, left, top, ahead, rows, columns)
     # Back: where each cell of the coming frame was.
-    expected, x, y, ahead = _carry(asked, ray, down, now, there)
+    expected, x, y, ahead = carry(asked, ray, down, now, there)
     left, top = (x / half + 1) / 2 * columns - 0.5, y * focal + rows / 2 - 0.5
     inside = (left > -0.75) & (left < columns - 0.25) & (top > -0.75) & (top < rows - 0.25)
     seen = ahead & inside & (asked > 0) & filled.unsqueeze(-1)
@@ -134,10 +156,10 @@ def find_cells(
     newest[:, 0].fill_(1)
     others = torch.stack([magnified, mistaken, mistaken.abs(), turned.cos(), asked.clamp(max=4), newest], dim=-1)
     phases = torch.cat([math.pi * within, 2 * math.pi * within], dim=-1)
-    return index, torch.cat([phases.sin(), phases.cos(), others], dim=-1), seen
+    return Found(index, torch.cat([phases.sin(), phases.cos(), others], dim=-1), seen, asked)
 
 
-def _carry(
+def carry(
     nearness: Tensor, ray: Tensor, down: Tensor, start: Tensor, end: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Points seen from poses `start` [B, *, SIZE] as they are seen from `end` [B, *, SIZE].

@@ -39,6 +39,7 @@ class Rollout:
         self.model, self.batch, self.levels, self.memory = model, batch, list(levels), memory
         self.device = model.device
         self.randoms = [torch.Generator(device=self.device).manual_seed(seed) for seed in seeds]
+        self.decoded: Tensor | None = None  # the latents whose frames were fetched last
         self.drawn: Tensor | None = None  # noise of the coming frame, if it was drawn ahead
         self.passes = passes = lend(model, batch, graphs and memory in ("blocks", "none"))
         if passes.graphs.record is not None:
@@ -79,7 +80,7 @@ class Rollout:
 
         levels: noise levels in place of the rollout's own.
         """
-        asked = self._turn(action)
+        asked, self.decoded = self._turn(action), None
         given = self._noise(), asked, self.anchor, self._time(), action
         return self.passes.imagine(levels or self.levels, *given)
 
@@ -90,7 +91,7 @@ class Rollout:
         ring = self.num_frames % settings.recent_frames
         finishes = (self.num_frames + 1) % settings.block_frames == 0
         given = latent, action, pose, self.pose, self.anchor, self._time()
-        self.velocity, kept = self.passes.commit(ring, finishes, *given)
+        self.velocity, kept = self.passes.commit(ring, finishes, latent is self.decoded, *given)
         self.pose = pose
         self.num_frames += 1
         if self.memory == "full":
@@ -99,6 +100,11 @@ class Rollout:
             self.banks.append(kept)
             if self.memory == "plain":
                 self.plain_tokens.append(self.recent_tokens[:, ring].clone())
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """The frames of latents [B, ...], uint8 [B, height, width, 3]."""
+        self.decoded = latent
+        return self.passes.decode(latent)
 
     def draw_ahead(self) -> None:
         """Draw the coming frame's noise now, while the device is busy. Random states then are a frame ahead."""
@@ -136,11 +142,10 @@ class Rollout:
         asked, views, far = self.passes.look(self.pose, self.velocity, action, self.anchor)
         changed = self._recall(views)
         # Positions are measured from the camera again once it has gone far: products of large numbers lose digits.
+        self._show(*changed)
         if float(far.cpu().max()) >= ANCHOR_REACH:
             self.anchor = self.pose[:, :2].clone()
-            self.show_again()
-        else:
-            self._show(*changed)
+            self.show_again(frames=False)
         if self.memory == "full":
             self._show_past()
         return asked
@@ -169,17 +174,17 @@ class Rollout:
         picked = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.valid, views, asked.newest)
         return _assign(self.slots, self.banks.wanted(asked, picked.cpu().numpy(), num_slots))
 
-    def _show(self, rows: np.ndarray, slots: np.ndarray) -> None:
-        """Write what memory slots [K] of sessions [K] hold into the cache.
+    def _show(self, rows: np.ndarray, slots: np.ndarray, frames: bool = True) -> None:
+        """Write what memory slots [K] of sessions [K] hold into the cache, and among the references.
 
         Those of a single session one by one, so that what a slot shows does not depend on what changed with it.
         """
         at_once = 1 if self.batch == 1 else ENTRIES_AT_ONCE
         for start in range(0, len(rows), at_once):
             part = slice(start, start + at_once)
-            self._show_some(rows[part], slots[part])
+            self._show_some(rows[part], slots[part], frames)
 
-    def _show_some(self, rows: np.ndarray, slots: np.ndarray) -> None:
+    def _show_some(self, rows: np.ndarray, slots: np.ndarray, frames: bool) -> None:
         if self.passes.graphs.record is not None:  # few shapes: the last is written again
             places = np.minimum(np.arange(1 << (len(rows) - 1).bit_length()), len(rows) - 1)
             rows, slots = rows[places], slots[places]
@@ -187,9 +192,10 @@ class Rollout:
         kept = self.banks.read(rows, entries)
         row, slot = send(rows, self.device), send(slots, self.device)
         if self.memory in ("blocks", "none"):
-            self.passes.show(kept, row, slot, self.anchor)
+            self.passes.show(kept, row, slot, self.anchor, frames)
             return
-        self.passes.show_frames(kept, row, slot)
+        if frames:
+            self.passes.show_frames(kept, row, slot)
         if self.memory == "plain":
             tokens = torch.stack([self.plain_tokens[entry][row] for row, entry in zip(rows, entries, strict=True)])
             place = self.passes.place_undated(kept[2], self.anchor[row])
@@ -208,8 +214,11 @@ class Rollout:
             self.cache.write_memory(self.num_shown, kv)
             self.num_shown += len(part)
 
-    def show_again(self) -> None:
-        """Write the recent frames, and the entries that the slots hold, into the cache anew."""
+    def show_again(self, frames: bool = True) -> None:
+        """Write the recent frames, and the entries that the slots hold, into the cache anew.
+
+        frames: their frames among the references too, which stay as they are when positions are measured anew.
+        """
         self.num_shown = 0
         window = self.model.settings.recent_frames
         for ring in range(window):
@@ -217,7 +226,7 @@ class Rollout:
             time = torch.full((self.batch, 1), self.num_frames - 1 - behind, device=self.device)
             where = poses.relative_to(self.recent_poses[:, ring : ring + 1], self.anchor)
             self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], time, where)
-        self._show(*np.nonzero(self.slots >= 0))
+        self._show(*np.nonzero(self.slots >= 0), frames=frames)
 
 
 def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
 from engine.model.reprojection import Reprojector
 from engine.model.sampler import denoise
+from engine.model.warping import PictureReprojector
 from engine.train.codec import psnr, smooth
 from engine.train.critic import Adversary
 from engine.train.own_frames import OwnFrames, Streams
@@ -191,7 +192,7 @@ def compile_parts(model: WorldModel) -> None:
     """Compile what repeats and what is long: graphs of one layer are alike, so each kind is compiled once."""
     torch._dynamo.config.recompile_limit = 64
     for part in model.modules():
-        if isinstance(part, (Layer, ContextReader, Reprojector)):
+        if isinstance(part, (Layer, ContextReader, Reprojector, PictureReprojector)):
             part.compile(dynamic=False)
 
 

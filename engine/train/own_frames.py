@@ -34,11 +34,11 @@ class OwnFrames:
     def _commit(
         self, latents: Tensor, actions: Tensor, motion: Tensor, time: Tensor, pose: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys and values of a frame [B, 1, ...], its features and its nearness as a reference."""
+        """Keys and values of a frame [B, 1, ...], what is carried over of it, and its nearness."""
         model = self.model
         tokens = model.encode_frames(latents, actions, motion)
         kv = model.generator.recent(tokens, model.place(time, pose), dated=True)
-        return kv, model.generator.reproject.features(latents), model.encoder.nearness(tokens)
+        return kv, model.refer(latents), model.encoder.nearness(tokens)
 
     @torch.no_grad()
     def roll_out(self, chunk: Chunk, levels: Sequence[float], random: torch.Generator) -> Tensor:

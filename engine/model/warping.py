@@ -1,0 +1,82 @@
+"""References made of pictures: earlier frames, moved into the coming view pixel by pixel, and read by a small network.
+
+Where a cell of the coming view was seen is known from poses and nearness alone (`find_cells`), so earlier frames are
+sampled there at the resolution of the picture, which keeps the texture that a shift within a cell would cost a
+latent. A small convolutional network makes a latent of what each view shows, and weighs the views cell by cell
+(compare forward warping with depth as a generator's condition, arXiv 2509.26645; 2408.13252).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.model.codec import ResidualBlock
+from engine.model.reprojection import GEOMETRY, PHASES, Shown, carry, find_cells, pick_views
+from engine.model.settings import ModelSettings
+
+GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
+
+
+class PictureReprojector(nn.Module):
+    """Pictures seen before and a pose to look from -> a latent of what they show from there, and how sure that is."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        hidden, stride = settings.reference_dim, settings.codec.stride
+        self.enter = nn.Conv2d(3 * stride**2 + GEOMETRY - PHASES + 1, hidden, 3, padding=1)
+        self.trust = nn.Conv2d(hidden, 1, 1)
+        self.doubt = nn.Parameter(torch.zeros(()))
+        self.block = ResidualBlock(hidden)
+        self.leave = nn.Conv2d(hidden, settings.codec.latent_channels, 3, padding=1)
+
+    def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
+        """shown.features: pictures [B, N, 3, height, width]; last: [B, F], which of them came just before each frame
+        to draw; asked: poses [B, F, SIZE] to draw from.
+
+        Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
+        """
+        settings = self.settings
+        rows, index, there, pose = pick_views(settings, shown, last, asked)
+        found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
+        with torch.no_grad():
+            views = warp(settings, shown.features[rows, index], found.nearness, shown.poses[rows, index], pose)
+        cells = F.pixel_unshuffle(views, settings.codec.stride)
+        grid = settings.latent_shape[:2]
+        told = torch.cat([found.geometry[..., PHASES:], found.seen.unsqueeze(-1)], dim=-1)
+        told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
+        h = F.silu(self.enter(torch.cat([cells, told], dim=2).flatten(0, 1)))
+        trust = self.trust(h).float().unflatten(0, index.shape)[:, :, 0]
+        trust = trust.masked_fill(~found.seen.unflatten(2, grid), -1e4)
+        weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1].to(h.dtype)
+        merged = (weight.unsqueeze(2) * h.unflatten(0, index.shape)).sum(dim=1)
+        latent = self.leave(F.silu(self.block(merged)))
+        both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
+        return both.permute(0, 2, 3, 1).unflatten(0, last.shape)
+
+
+def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Tensor, pose: Tensor) -> Tensor:
+    """Pictures [B, K, 3, height, width] seen from poses `there` [B, K, SIZE], as they are seen from `pose` [B, SIZE].
+
+    nearness: of the cells of the coming frame [B, K, rows * columns]; 0 where it is not known, which counts as
+    infinitely far. Beyond its edge a picture goes on as it ends.
+    """
+    height, width = settings.height, settings.width
+    size = height // GRID + 1, width // GRID + 1
+    half = math.tan(math.radians(settings.fov) / 2)
+    near = nearness.float().unflatten(2, settings.latent_shape[:2])
+    near = F.interpolate(near, size, mode="bilinear", align_corners=False).flatten(2)
+    column = (torch.linspace(0, width - 1, size[1], device=pose.device) + 0.5) / width * 2 - 1
+    row = (torch.linspace(0, height - 1, size[0], device=pose.device) + 0.5) / height * 2 - 1
+    tall = half * height / width / settings.pixel_aspect
+    ray = (column * half).expand(size).flatten()
+    down = (row * tall)[:, None].expand(size).flatten()
+    _, x, y, _ = carry(near, ray, down, pose.float().unsqueeze(1), there.float())
+    place = torch.stack([x / half, y / tall], dim=2).nan_to_num().clamp(-4, 4).unflatten(3, size).flatten(0, 1)
+    place = F.interpolate(place, (height, width), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
+    views = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
+    return views.to(pictures.dtype).unflatten(0, pictures.shape[:2])
