@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.model.memory import quantise
 from engine.model.parallel import looking_back
-from engine.model.rollout import ANCHOR_REACH, Rollout
+from engine.model.rollout import Rollout
 
 LONG = 48  # frames: a shorter history is observed frame by frame
 AT_ONCE = 32  # frames of all sessions together that the frame encoder takes at once
@@ -32,7 +33,7 @@ def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor
         _remember(rollout, latents[:, part], actions[:, part], motion[:, part], where[:, part], begin)
     rollout.num_frames = past
     rollout.pose, rollout.velocity = where[:, past - 1], motion[:, past - 1]
-    rollout.anchor = _anchor(where[:, :past])
+    rollout.anchor = where[:, 0, :2].clone()
     for index in range(past, count):
         rollout.observe(latents[:, index], actions[:, index], frame_poses[:, index])
 
@@ -47,9 +48,9 @@ def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor
     entries = entries.unflatten(0, (rollout.batch, -1))
     last = slice(size - 1, None, size)
     nearness = model.encoder.nearness(tokens[:, last])
-    for row, bank in enumerate(rollout.banks):
-        for kept in zip(entries[row], where[row, last], latents[row, last], nearness[row], strict=True):
-            bank.append(*kept)
+    columns = (entries, where[:, last], latents[:, last], nearness.half())
+    for entry, pose, latent, near in zip(*(column.unbind(1) for column in columns), strict=True):
+        rollout.banks.append([*quantise(entry), pose, *quantise(latent), near])
     if rollout.memory == "plain":
         rollout.plain_tokens += [frame.clone() for frame in tokens[:, last].unbind(1)]
     if rollout.memory == "full":
@@ -57,13 +58,3 @@ def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor
     for index in range(max(0, tokens.shape[1] - window), tokens.shape[1]):
         ring = (begin + index) % window
         rollout.recent_tokens[:, ring], rollout.recent_poses[:, ring] = tokens[:, index], where[:, index]
-
-
-def _anchor(where: Tensor) -> Tensor:
-    """From where positions [B, 2] are measured after poses [B, n, SIZE], all in a session's past."""
-    places = where[..., :2].cpu()
-    anchor = places[:, 0]
-    for index in range(places.shape[1]):
-        if float((places[:, index] - anchor).norm(dim=-1).max()) >= ANCHOR_REACH:
-            anchor = places[:, index]
-    return anchor.to(where.device, copy=True)

@@ -42,7 +42,7 @@ def play(model: WorldModel, frames: int, batch: int) -> tuple[torch.Tensor, torc
 
 
 @pytest.mark.parametrize(
-    ("memory", "reference", "references", "tolerance"),
+    ("memory", "carried", "references", "tolerance"),
     [
         ("plain", "cells", 0, 1e-4), ("blocks", "cells", 3, 0.03),
         ("plain", "pictures", 0, 1e-4), ("blocks", "pictures", 3, 0.03),
@@ -50,10 +50,10 @@ def play(model: WorldModel, frames: int, batch: int) -> tuple[torch.Tensor, torc
 )  # fmt: skip
 @torch.no_grad()
 def test_cached_equals_parallel(
-    memory: str, reference: str, references: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
+    memory: str, carried: str, references: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bank keeps blocks and their frames in int8, which costs a little; exact frames must agree to rounding.
-    model = small_model(references, reference)
+    model = small_model(references, carried)
     settings = model.settings
     window, block, batch, length = settings.recent_frames, settings.block_frames, 2, 4
     start = 12  # frames of history: four blocks, fewer than the memory slots
