@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 
 import torch
@@ -66,10 +67,11 @@ def run(settings: TrainSettings) -> dict[str, float]:
 def _start(settings: TrainSettings) -> torch.device:
     """Join the other processes of a torchrun, if any, and pick this one's device."""
     name = settings.device
+    if name != "cpu":
+        see_own_gpu(os.environ)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    local = int(os.environ.get("LOCAL_RANK", 0))
-    device = torch.device(name, local) if name == "cuda" else torch.device(name)
+    device = torch.device(name, 0) if name == "cuda" else torch.device(name)
     if device.type == "cuda":
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")
@@ -77,6 +79,19 @@ def _start(settings: TrainSettings) -> torch.device:
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return device
+
+
+def see_own_gpu(environment: MutableMapping[str, str]) -> None:
+    """Of a torchrun's processes, have each see its own GPU alone: to all it is the first, so they compile one program.
+
+    To be called before the first use of a GPU.
+    """
+    if int(environment.get("WORLD_SIZE", 1)) == 1 or environment.get("TRAIN_GPU"):
+        return
+    local = int(environment.get("LOCAL_RANK", 0))
+    visible = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    chosen = visible[local] if local < len(visible) else str(local)
+    environment["CUDA_VISIBLE_DEVICES"] = environment["TRAIN_GPU"] = chosen
 
 
 def _prepare(settings: TrainSettings) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine import checkpoint
-from engine.train.__main__ import main
+from engine.train.__main__ import main, see_own_gpu
 from tests.toy import HERE, TINY, record_play, write_footage
 
 
@@ -113,3 +113,39 @@ def test_wrong_settings_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "codecs" in capsys.readouterr().err
     assert main([f"world={HERE}", f"footage={tmp_path}", f"out={tmp_path}", "device=cpu", *TINY]) == 2
     assert "no footage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("visible", "local", "chosen"), [(None, 1, "1"), ("", 0, "0"), ("4,7", 1, "7"), ("GPU-a,GPU-b", 0, "GPU-a")]
+)
+def test_a_process_of_several_sees_its_own_gpu_alone(visible: str | None, local: int, chosen: str) -> None:
+    environment = {"WORLD_SIZE": "2", "LOCAL_RANK": str(local)}
+    if visible is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = visible
+    see_own_gpu(environment)
+    see_own_gpu(environment)  # of the next stage, in the same process
+    assert environment["CUDA_VISIBLE_DEVICES"] == chosen
+    alone = {"CUDA_VISIBLE_DEVICES": "3,4"}
+    see_own_gpu(alone)
+    assert alone == {"CUDA_VISIBLE_DEVICES": "3,4"}
+
+
+def test_a_new_network_takes_over_a_codec(trained: Path) -> None:
+    assert (
+        train(trained, "generator", 2, "taken", f"codec_from={trained / 'run'}", f"latents={trained / 'run/latents'}")
+        == 0
+    )
+    old, new = (load_file(trained / out / "model.safetensors") for out in ("run", "taken"))
+    assert all(torch.equal(old[name], new[name]) for name in old if name.startswith("codec."))
+
+
+def test_a_codec_of_other_sizes_is_not_taken_over(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = (f"codec_from={trained / 'run'}", "model.codec.latent_channels=4")
+    assert train(trained, "generator", 2, "other", *more) == 2
+    assert "other sizes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", ["generator", "stream"])
+def test_stages_train_on_cells_too(trained: Path, stage: str) -> None:
+    more = (f"codec_from={trained / 'run'}", f"latents={trained / 'run/latents'}", "model.reference=cells")
+    assert train(trained, stage, 2, f"cells_{stage}", *more) == 0
