@@ -191,14 +191,14 @@ def look_back(
 def predict_chunk(
     model: WorldModel, chunk: Chunk, noisy: Tensor, level: Tensor, masks: Masks, drop: Tensor | None = None,
     rebuild: Tensor | None = None, plain: int = 0, context: Tensor | None = None,
-    blind: Tensor | None = None,
+    pictured: Tensor | None = None, blind: Tensor | None = None,
 ) -> Predicted:  # fmt: skip
     """Predict the clean latents and motions of a chunk's last C frames (and of the blocks to rebuild).
 
     noisy: [B, C + R, ...], level [B, C + R]; drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot
     whose R frames are to be rebuilt from its entry; plain: how many chunks, from the first, have the exact last
     frames of blocks as their entries, instead of the memory model's; context: clean frames to show in place of
-    chunk.latents; blind: see look_back.
+    chunk.latents; pictured: to carry over in place of those; blind: see look_back.
     """
     settings = model.settings
     window = settings.recent_frames
@@ -213,9 +213,10 @@ def predict_chunk(
 
     batch, total = chunk.actions.shape[:2]
     time = torch.arange(total, device=noisy.device).expand(batch, total)
-    asked, carried = model.ask(chunk.poses[:, window - 1 : -1], moved[:, window - 1 : -1], chunk.actions[:, window:])
+    asked, foreseen = model.ask(chunk.poses[:, window - 1 : -1], moved[:, window - 1 : -1], chunk.actions[:, window:])
     blocks = show_blocks(model, block_tokens, chunk)
-    reference = look_back(model, chunk, blocks, shown[:, :-1], nearness, asked, blind)
+    source = shown if pictured is None else pictured
+    reference = look_back(model, chunk, blocks, source[:, :-1], nearness, asked, blind)
     where, ask_time, actions, seen = asked, time[:, window:], chunk.actions[:, window:], reference
     known = torch.ones(batch, total - window, dtype=torch.bool, device=noisy.device)
     if rebuild is not None:
@@ -230,4 +231,4 @@ def predict_chunk(
     holder = ParallelContext(model, memory, recent, masks)
     place = model.place(ask_time, where)
     latents, motion = model.generator(noisy, level, model.scale_action(actions), known, place, holder, seen)
-    return Predicted(latents, motion, asked, carried, reference, nearness)
+    return Predicted(latents, motion, asked, foreseen, reference, nearness)

@@ -25,6 +25,7 @@ from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
 from engine.model.reprojection import Reprojector
 from engine.model.sampler import denoise
+from engine.model.settings import PICTURES
 from engine.model.warping import PictureReprojector
 from engine.train.codec import psnr, smooth
 from engine.train.critic import Adversary
@@ -67,7 +68,7 @@ class GeneratorTraining:
         stage, window = self.stage, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
-        robust = 0.0
+        robust, pictured = 0.0, None
         if self.own is not None and coin[0] < stage.own_frames:
             robust = stage.robust
             chunk = self.streams.draw(random)
@@ -76,7 +77,9 @@ class GeneratorTraining:
             self.streams.keep(context[:, window:])
         else:
             chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
-            target, context = chunk.latents[:, window:], self._blur(chunk.latents, random)
+            target, context = chunk.latents[:, window:], self._blur(chunk.latents, random, stage.context_noise)
+            if self.model.settings.reference == PICTURES:
+                pictured = self._blur(chunk.latents, random, stage.picture_noise)
         batch, frames = chunk.actions.shape[0], stage.frames
         level = draw_levels((batch, frames), random, stage.pure, self.device)
         rebuild = None
@@ -93,7 +96,8 @@ class GeneratorTraining:
         blind = torch.rand(batch, 2, generator=random, device=self.device) < stage.blind
         predicted = self.predict(
             self.model, chunk, noisy, level, self.masks[1 if coin[2] < 0.15 else window],
-            drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context, blind=blind,
+            drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context, pictured=pictured,
+            blind=blind,
         )  # fmt: skip
         latents = predicted.latents
         cells = (latents.float() - target.float()).square().mean(dim=4)
@@ -128,10 +132,10 @@ class GeneratorTraining:
         carried = smooth(predicted.carried - poses.motion_between(turned, arrived)[..., :2])
         return moved, carried
 
-    def _blur(self, latents: Tensor, random: torch.Generator) -> Tensor:
+    def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""
         size = torch.rand(len(latents), generator=random, device=self.device)
-        size = (size * 2 - 1).clamp(min=0) * self.stage.context_noise
+        size = (size * 2 - 1).clamp(min=0) * most
         noise = torch.randn(latents.shape, generator=random, device=self.device, dtype=latents.dtype)
         return latents + size[:, None, None, None, None].to(latents.dtype) * noise
 
