@@ -64,7 +64,7 @@ class GeneratorStage:
     blind: float = 0.1  # share of chunks whose references lack the last frame, and of those that lack memory's
     pure: float = 0.15  # share of targets that start from pure noise
     context_noise: float = 0.2  # largest standard deviation added to clean frames shown
-    picture_noise: float = 0.1  # the same for frames carried over as pictures; a codec decodes no more than a little
+    picture_noise: float = 0.3  # the same for frames carried over as pictures: 32 dB from what they are
     no_memory: float = 0.1  # share of chunks without memory
     plain: float = 0.1  # share of chunks whose entries are exact frames in place of the memory model's
     old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
