@@ -44,13 +44,14 @@ class FrameMask:
 
     def blocks(self) -> BlockMask:
         """The same mask for FlexAttention: a row's frames are bits of one number, so a kernel loads few of them."""
-        tokens = self.tokens
-        queries, keys = (size * tokens for size in self.allowed.shape)
-        if self.allowed.shape[1] > WORD:
-            raise ValueError(f"a mask over {self.allowed.shape[1]} frames of keys has more than {WORD} bits")
-        bits = (self.allowed.long() << torch.arange(self.allowed.shape[1], device=self.allowed.device)).sum(1)
+        allowed, tokens = self.allowed, self.tokens
+        queries, keys = (size * tokens for size in allowed.shape)
+        fits = allowed.shape[1] <= WORD
+        bits = (allowed.long() << torch.arange(allowed.shape[1], device=allowed.device)).sum(1) if fits else None
 
         def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            if bits is None:
+                return allowed[query // tokens, key // tokens]
             return ((bits[query // tokens] >> (key // tokens)) & 1) == 1
 
         return create_block_mask(visible, None, None, queries, keys, device=str(self.allowed.device))

@@ -46,7 +46,9 @@ class Passes:
         self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=device)
         rows, columns, _ = settings.latent_shape
         frames = settings.memory_entries + 1  # one for each slot, and the last frame
-        self.picture = torch.zeros(batch, 3, settings.height, settings.width, dtype=model.dtype, device=device)
+        self.pictured = settings.reference == PICTURES
+        sides = (settings.height, settings.width) if self.pictured else (0, 0)
+        self.picture = torch.zeros(batch, 3, *sides, dtype=model.dtype, device=device)  # what was decoded last
         self.shown = Shown(
             torch.zeros(batch, frames, *settings.reference_shape, dtype=model.dtype, device=device),
             torch.ones(batch, frames, rows, columns, device=device),
@@ -89,8 +91,7 @@ class Passes:
         Returns its motion, and, where it finishes a block, what the banks keep of that (MemoryBank.put), [B, ...] each.
         """
         given = latent, action, pose, previous, anchor, time
-        decoded &= self.model.settings.reference == PICTURES  # else the picture is of no use
-        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded), *given)
+        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded and self.pictured), *given)
         return motion, tuple(kept)
 
     def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor, frames: bool = True) -> None:
@@ -184,7 +185,8 @@ class Passes:
 
     def _decode(self, latent: Tensor) -> tuple[Tensor]:
         frames = self.model.codec.decode(latent.to(self.model.dtype)).clamp(-1, 1)
-        self.picture.copy_(frames)
+        if self.pictured:
+            self.picture.copy_(frames)
         return (to_bytes(frames).contiguous(),)
 
 

@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         settings = config.from_command_line(TrainSettings, argv, about=__doc__ or "")
         if settings.stage not in (*STAGES, "all"):
             raise ConfigError(f"stage {settings.stage!r} is not one of {', '.join(STAGES)}, all")
+        if settings.device != "cpu":
+            see_own_gpu(os.environ)
         for stage in WHOLE if settings.stage == "all" else (settings.stage,):
             run(dataclasses.replace(settings, stage=stage))
     except EngineError as error:
@@ -67,8 +69,6 @@ def run(settings: TrainSettings) -> dict[str, float]:
 def _start(settings: TrainSettings) -> torch.device:
     """Join the other processes of a torchrun, if any, and pick this one's device."""
     name = settings.device
-    if name != "cpu":
-        see_own_gpu(os.environ)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name, 0) if name == "cuda" else torch.device(name)
@@ -84,14 +84,13 @@ def _start(settings: TrainSettings) -> torch.device:
 def see_own_gpu(environment: MutableMapping[str, str]) -> None:
     """Of a torchrun's processes, have each see its own GPU alone: to all it is the first, so they compile one program.
 
-    To be called before the first use of a GPU.
+    To be called once, before the first use of a GPU.
     """
-    if int(environment.get("WORLD_SIZE", 1)) == 1 or environment.get("TRAIN_GPU"):
+    if int(environment.get("WORLD_SIZE", 1)) == 1:
         return
     local = int(environment.get("LOCAL_RANK", 0))
     visible = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    chosen = visible[local] if local < len(visible) else str(local)
-    environment["CUDA_VISIBLE_DEVICES"] = environment["TRAIN_GPU"] = chosen
+    environment["CUDA_VISIBLE_DEVICES"] = visible[local] if local < len(visible) else str(local)
 
 
 def _prepare(settings: TrainSettings) -> None:

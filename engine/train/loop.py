@@ -86,7 +86,7 @@ class Trainer:
         self.ema = [p.detach().clone() for p in self.params]
         self.step = 0
         self.spent = 0.0  # seconds trained, over all resumptions
-        self.agreed = 0.0  # share of the schedule done, as all processes last agreed on it
+        self.agreed: float | None = None  # share of the schedule done, as all processes last agreed on it
         if settings.resume:
             self._resume()
 
@@ -124,7 +124,7 @@ class Trainer:
         done = max(self.step / max(1, schedule.steps), self.spent / (60 * schedule.minutes))
         if world_size() == 1:
             return done
-        if self.step % AGREE_EVERY == 0 or self.step >= schedule.steps:
+        if self.agreed is None or self.step % AGREE_EVERY == 0 or self.step >= schedule.steps:
             shared = torch.tensor([done], device=self.device, dtype=torch.float64)
             dist.broadcast(shared, 0)
             self.agreed = float(shared)

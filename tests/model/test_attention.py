@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention.flex_attention import flex_attention
 
+from engine.model import attention
 from engine.model.attention import FrameMask, attend
 
 
@@ -27,7 +28,9 @@ def test_facade_equals_the_fused_kernel(dtype: torch.dtype, tolerance: float) ->
     torch.testing.assert_close(out.double(), exact, rtol=0, atol=tolerance)
 
 
-def test_dense_mask_equals_flex() -> None:
+@pytest.mark.parametrize("word", [62, 4])  # more frames of keys than a number has bits for
+def test_dense_mask_equals_flex(word: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "WORD", word)
     query, key, value = inputs(torch.float32)
     allowed = torch.rand(2, 5, generator=torch.Generator().manual_seed(1)) < 0.6
     allowed[:, 0] = True

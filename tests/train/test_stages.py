@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from engine import checkpoint
+from engine.train import loop
 from engine.train.__main__ import main, see_own_gpu
+from engine.train.settings import TrainSettings
 from tests.toy import HERE, TINY, record_play, write_footage
 
 
@@ -123,7 +125,6 @@ def test_a_process_of_several_sees_its_own_gpu_alone(visible: str | None, local:
     if visible is not None:
         environment["CUDA_VISIBLE_DEVICES"] = visible
     see_own_gpu(environment)
-    see_own_gpu(environment)  # of the next stage, in the same process
     assert environment["CUDA_VISIBLE_DEVICES"] == chosen
     alone = {"CUDA_VISIBLE_DEVICES": "3,4"}
     see_own_gpu(alone)
@@ -149,3 +150,21 @@ def test_a_codec_of_other_sizes_is_not_taken_over(trained: Path, capsys: pytest.
 def test_stages_train_on_cells_too(trained: Path, stage: str) -> None:
     more = (f"codec_from={trained / 'run'}", f"latents={trained / 'run/latents'}", "model.reference=cells")
     assert train(trained, stage, 2, f"cells_{stage}", *more) == 0
+
+
+def test_processes_agree_at_once_and_then_every_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Nothing:
+        name, schedule, module = "codec", loop.Schedule(steps=100), torch.nn.Linear(2, 2)
+
+    asked = []
+    monkeypatch.setattr(loop, "world_size", lambda: 2)
+    monkeypatch.setattr(loop.dist, "broadcast", lambda shared, source: asked.append(float(shared)))
+    trainer = loop.Trainer(Nothing(), TrainSettings(out=str(tmp_path)), torch.device("cpu"))  # type: ignore[arg-type]
+    trainer.step = 99  # as after a resumption: a stage that is done must not begin anew
+    assert trainer._progress() == 0.99
+    trainer.step = 100
+    assert trainer._progress() == 1
+    trainer.step = 41
+    assert trainer._progress() == 1 and asked == [0.99, 1]
+    trainer.step = 48
+    assert trainer._progress() == 0.48
