@@ -2,7 +2,7 @@
 
 Where a cell of the coming view was seen is known from poses and nearness alone (`find_cells`), so earlier frames are
 sampled there at the resolution of the picture, which keeps the texture that a shift within a cell would cost a
-latent. A small convolutional network makes a latent of what each view shows, and weighs the views cell by cell
+latent. Each view is read and weighed cell by cell; a small convolutional network makes a latent of the views' mean
 (compare forward warping with depth as a generator's condition, arXiv 2509.26645; 2408.13252).
 """
 
@@ -28,10 +28,10 @@ class PictureReprojector(nn.Module):
         super().__init__()
         self.settings = settings
         hidden, stride = settings.reference_dim, settings.codec.stride
-        self.enter = nn.Conv2d(3 * stride**2 + GEOMETRY - PHASES + 1, hidden, 3, padding=1)
+        self.enter = nn.Conv2d(3 * stride**2 + GEOMETRY - PHASES + 1, hidden, 1)
         self.trust = nn.Conv2d(hidden, 1, 1)
         self.doubt = nn.Parameter(torch.zeros(()))
-        self.block = ResidualBlock(hidden)
+        self.blocks = nn.Sequential(ResidualBlock(hidden), ResidualBlock(hidden))
         self.leave = nn.Conv2d(hidden, settings.codec.latent_channels, 3, padding=1)
 
     def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class PictureReprojector(nn.Module):
         trust = trust.masked_fill(~found.seen.unflatten(2, grid), -1e4)
         weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1].to(h.dtype)
         merged = (weight.unsqueeze(2) * h.unflatten(0, index.shape)).sum(dim=1)
-        latent = self.leave(F.silu(self.block(merged)))
+        latent = self.leave(F.silu(self.blocks(merged)))
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
         return both.permute(0, 2, 3, 1).unflatten(0, last.shape)
 

@@ -41,7 +41,7 @@ class CodecTraining:
         cells = self.module.encode_cells(frames)
         return self.module.decoder(cells + self.stage.noise * noise)
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         index = torch.randint(len(self.frames), (self.schedule.batch,), generator=random, device=self.device)
         frames = self.frames.take(index)

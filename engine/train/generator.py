@@ -58,28 +58,28 @@ class GeneratorTraining:
         whole = settings.compile and settings.compile_whole
         if settings.compile and not whole:
             compile_parts(model)
-        self.own = OwnFrames(model, self.schedule.batch, whole) if self.stage.own_frames else None
+        self.own = OwnFrames(model, self.schedule.batch) if self.stage.own_frames else None
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
         adversarial = self.stage.adversarial > 0
         self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         stage, window = self.stage, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
-        robust, pictured = 0.0, None
-        if self.own is not None and coin[0] < stage.own_frames:
+        robust, pictures = 0.0, self.model.settings.reference == PICTURES
+        if self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from):
             robust = stage.robust
             chunk = self.streams.draw(random)
             target = self.sampler.true_frames(self.streams.episode, self.streams.next)
             context = self.own.roll_out(chunk, schedule(1 + int(coin[1] * stage.own_steps)), random)
             self.streams.keep(context[:, window:])
+            pictured = context if pictures else None
         else:
             chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
             target, context = chunk.latents[:, window:], self._blur(chunk.latents, random, stage.context_noise)
-            if self.model.settings.reference == PICTURES:
-                pictured = self._blur(chunk.latents, random, stage.picture_noise)
+            pictured = self._blur(chunk.latents, random, stage.picture_noise) if pictures else None
         batch, frames = chunk.actions.shape[0], stage.frames
         level = draw_levels((batch, frames), random, stage.pure, self.device)
         rebuild = None
@@ -112,16 +112,33 @@ class GeneratorTraining:
         loss = stage.predict * weighted[:, :frames].mean() + stage.motion * (moved + carried)
         loss = loss + stage.reference * reference + stage.nearness * near
         if self.adversary is not None:
-            pure = (level[:, :frames] == 1).flatten().nonzero()[: self.schedule.batch * 2, 0]
-            real, made = (x[:, :frames].flatten(0, 1)[pure].to(target.dtype) for x in (target, latents))
-            metrics["critic"] = self.adversary.learn(real, made, random)
-            judged = self.adversary.judge(real, made)
-            loss, metrics["judged"] = loss + stage.adversarial * judged, judged.detach()
+            judged, figures = self._judge(target, latents, level, weighted[:, :frames].mean(), random)
+            loss, metrics = loss + judged, metrics | figures
         if self.rebuilt:
             filled = chunk.filled.any(1).float()
             loss = loss + stage.rebuild * (weighted[:, frames:].mean(1) * filled).mean()
             metrics["rebuild"] = error[:, frames:].mean().detach()
         return loss, metrics
+
+    def _judge(
+        self, target: Tensor, latents: Tensor, level: Tensor, error: Tensor, random: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The critic's part of the loss, on frames made from pure noise; the critic learns from them as well.
+
+        It pulls at those frames `adversarial` times as hard as the error does (arXiv 2012.09841, eq. 7, taken there
+        at the last layer).
+        """
+        assert self.adversary is not None
+        frames = self.stage.frames
+        pure = (level[:, :frames] == 1).flatten().nonzero()[: self.schedule.batch * 2, 0]
+        real, made = (x[:, :frames].flatten(0, 1)[pure].to(target.dtype) for x in (target, latents))
+        learnt = self.adversary.learn(real, made, random)
+        judged = self.adversary.judge(real, made)
+        pulls = [torch.autograd.grad(part, latents, retain_graph=True)[0] for part in (error, judged)]
+        ours, theirs = (pull[:, :frames].flatten(0, 1)[pure].float().norm() for pull in pulls)
+        share = (ours / theirs.clamp(min=1e-8)).clamp(max=1e3)
+        figures = {"critic": learnt, "judged": judged.detach(), "share": share}
+        return self.stage.adversarial * share * judged, figures
 
     def _moved(self, chunk: Chunk, predicted: Predicted) -> tuple[Tensor, Tensor]:
         """Losses of the camera's motion: as the generator reads it off, and as it was foreseen before drawing."""
@@ -163,7 +180,7 @@ class GeneratorTraining:
                 shown = chunk if memory else Chunk(**{**vars(chunk), "filled": torch.zeros_like(chunk.filled)})
                 pixels = self._pixels(self._next_frames(shown, steps, random))
                 figures[name] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
-            rollouts = OwnFrames(self.model, count, compiled=False)
+            rollouts = OwnFrames(self.model, count, graphs=False)
             for steps in (1, 2):
                 own = rollouts.roll_out(chunk, schedule(steps), random)[:, window:]
                 pixels = self._pixels(own)

@@ -36,8 +36,11 @@ class Stage(Protocol):
         """What is trained: the parameters of it that want a gradient."""
         ...
 
-    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of one batch and figures to log. Randomness comes from `step` and the seed alone."""
+    def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of one batch and figures to log. Randomness comes from `step` and the seed alone.
+
+        progress: share of the schedule done, 0..1.
+        """
         ...
 
     def evaluate(self, path: Path) -> dict[str, float]:
@@ -139,7 +142,7 @@ class Trainer:
                 group["lr"] = base * warm * fall
         kind = self.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-            loss, metrics = self.stage.loss(self.step)
+            loss, metrics = self.stage.loss(self.step, progress)
         loss.backward()
         share_gradients(self.params)
         norm = nn.utils.clip_grad_norm_(self.params, 1.0)

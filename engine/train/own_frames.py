@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import cast
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor
 
 from engine.data.chunks import ChunkSampler
-from engine.model.generator import Generator
+from engine.model.graphs import Graphs, capture_on
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, memory_entries, motions, read_memory, show_blocks
 from engine.model.reprojection import Shown
 from engine.model.sampler import denoise
 
+READ = tuple(field.name for field in fields(Chunk) if field.name != "nearness")  # of a chunk, what a rollout reads
+
 
 class OwnFrames:
-    """Rolls chunks out, many at once, reusing one cache; the two costly parts are compiled where that is asked for."""
+    """Rolls chunks out, many at once, reusing one cache; on a GPU the whole of it is launched as one graph."""
 
-    def __init__(self, model: WorldModel, batch: int, compiled: bool) -> None:
+    def __init__(self, model: WorldModel, batch: int, graphs: bool = True) -> None:
         device = model.device
         self.model, self.batch = model, batch
         self.dtype = torch.bfloat16 if device.type == "cuda" else model.dtype
         self.cache = KVCache(model, batch, self.dtype)
-        self.generate = torch.compile(model.generator, dynamic=False) if compiled else model.generator
-        self.commit = torch.compile(self._commit, dynamic=False) if compiled else self._commit
-        reproject = model.generator.reproject
-        self.reproject = torch.compile(reproject, dynamic=False) if compiled else reproject
-
-    def _commit(
-        self, latents: Tensor, actions: Tensor, motion: Tensor, time: Tensor, pose: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys and values of a frame [B, 1, ...], what is carried over of it, and its nearness."""
-        model = self.model
-        tokens = model.encode_frames(latents, actions, motion)
-        kv = model.generator.recent(tokens, model.place(time, pose), dated=True)
-        return kv, model.refer(latents), model.encoder.nearness(tokens)
+        self.graphs = Graphs(capture_on(device) if graphs else None)
 
     @torch.no_grad()
     def roll_out(self, chunk: Chunk, levels: Sequence[float], random: torch.Generator) -> Tensor:
@@ -46,6 +35,19 @@ class OwnFrames:
 
         Memory is the chunk's, and the camera follows the true path; the recent frames become the model's own.
         """
+        window = self.model.settings.recent_frames
+        shape, device = chunk.latents[:, window:].shape, chunk.latents.device
+        noise = torch.randn(shape, generator=random, device=device, dtype=chunk.latents.dtype)
+        given = (getattr(chunk, name) for name in READ)
+        return self.graphs.call(self._roll_out, (tuple(levels),), noise, *given)[0]
+
+    def _roll_out(self, levels: Sequence[float], noise: Tensor, *given: Tensor) -> tuple[Tensor]:
+        # A graph must lower the weights at every launch, for they change in between: so none that was kept.
+        kind = noise.device.type
+        with torch.autocast(kind, self.dtype, enabled=torch.is_autocast_enabled(kind), cache_enabled=False):
+            return (self._generate(levels, noise, Chunk(**dict(zip(READ, given, strict=True)))),)
+
+    def _generate(self, levels: Sequence[float], noise: Tensor, chunk: Chunk) -> Tensor:
         model, window = self.model, self.model.settings.recent_frames
         block_tokens, entries, entry_poses = memory_entries(model, chunk)
         memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled)
@@ -62,16 +64,16 @@ class OwnFrames:
                 assert shown is not None
                 past = slice(index - 1, index)
                 asked, _ = model.ask(chunk.poses[:, past], moved[:, past], chunk.actions[:, now])
-                reference = self.reproject(shown, last, asked)
-                noise = torch.randn(latents[:, now].shape, generator=random, device=latents.device)
-                action = model.scale_action(chunk.actions[:, now])
-                place = model.place(times[:, now], asked)
-                noise, generate = noise.to(latents.dtype), cast(Generator, self.generate)
-                made = denoise(generate, noise, levels, action, place, self.cache, reference)
+                reference = model.generator.reproject(shown, last, asked)
+                action, place = model.scale_action(chunk.actions[:, now]), model.place(times[:, now], asked)
+                fresh = noise[:, index - window : index - window + 1]
+                made = denoise(model.generator, fresh, levels, action, place, self.cache, reference)
                 latents[:, now] = model.codec.bound(made[0]).to(latents.dtype)
-            motion, pose = moved[:, now].to(latents.dtype), chunk.poses[:, now]
-            kv, *seen = self.commit(latents[:, now], chunk.actions[:, now], motion, times[:, now], pose)
-            shown = _add_last(blocks, seen[0], seen[1], pose)
+            pose = chunk.poses[:, now]
+            tokens = model.encode_frames(latents[:, now], chunk.actions[:, now], moved[:, now].to(latents.dtype))
+            kv = model.generator.recent(tokens, model.place(times[:, now], pose), dated=True)
+            if index >= window - 1:
+                shown = _add_last(blocks, model.refer(latents[:, now]), model.encoder.nearness(tokens), pose)
             self.cache.write_frames(index % window, kv.to(self.dtype))
         return latents
 

@@ -69,9 +69,10 @@ class GeneratorStage:
     plain: float = 0.1  # share of chunks whose entries are exact frames in place of the memory model's
     old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
     own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
+    own_from: float = 0.0  # share of the schedule after which they come in
     own_steps: int = 2  # most denoise steps of that rollout
     robust: float = 0.0  # squared error of a cell beyond which, after own frames, more error counts ever less; 0: never
-    adversarial: float = 0.0  # weight of the critic's judgement of frames made from pure noise
+    adversarial: float = 0.0  # pull of the critic's judgement on frames made from pure noise, against the error's
     critic_rate: float = 2e-4  # learning rate of the critic
     stream_frames: int = 48  # longest stretch that the model rolls out on its own
 
