@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import config
 from engine.action import Action
 from engine.data.recording import new_folder, open_recording
-from engine.errors import ConfigError, EngineError
+from engine.errors import EngineError
 from engine.play import script
 from engine.play.saves import Saves, data_folder
+from engine.play.settings import Settings, check
 from engine.play.shelf import Shelved, shelf, shelved
-from engine.play.view import SCALINGS
 from engine.world import World
 
 if TYPE_CHECKING:
@@ -37,7 +36,8 @@ Play a world that a neural network draws.
 
 world is a world's name or a checkpoint's folder, start the number of a start scene (null: the
 title screen asks, unless title=false or a script plays). denoise_steps (null: the
-checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU. scale is the window's size
+checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU,
+graphs=false keeps a step on a GPU from being launched in CUDA graphs. scale is the window's size
 in frame sizes (null: fits the screen), scaling is smooth, sharp or whole (multiples of the frame), sensitivity degrees
 per pixel of mouse motion. script plays a file's actions in place of the keys, record keeps what is played in a folder,
 frames is how many a headless run plays. saves and screenshots are folders (null: in the user's data folder), slot is
@@ -46,37 +46,6 @@ trained. verbose prints where an error arose. docs/playing.md says more."""
 
 Load = Callable[..., "Engine"]
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of `python play.py`; ABOUT says what each means."""
-
-    world: str = "doom"
-    device: str = "auto"
-    seed: int = 0
-    start: int | None = None
-    title: bool = True
-    denoise_steps: int | None = None
-    threads: int | None = None
-    fullscreen: bool = False
-    scale: float | None = None
-    scaling: str = "smooth"
-    hud: bool = True
-    sensitivity: float = 0.12
-    script: str | None = None
-    record: str | None = None
-    saves: str | None = None
-    slot: str = "quick"
-    games: str = "games"
-    screenshots: str | None = None
-    replay: str | None = None
-    export: str | None = None
-    format: str = "mp4"
-    every: int = 1
-    headless: bool = False
-    frames: int = 100
-    verbose: bool = False
 
 
 def main(argv: Sequence[str] | None = None, load: Load | None = None) -> int:
@@ -223,6 +192,7 @@ def _loader(settings: Settings, load: Load | None) -> Callable[[], Engine]:
             seed=settings.seed,
             denoise_steps=settings.denoise_steps,
             threads=settings.threads,
+            graphs=settings.graphs,
         )
 
     return loaded
@@ -234,15 +204,6 @@ def _script(settings: Settings) -> Callable[[World], Iterator[Action]]:
 
 
 def _check(settings: Settings) -> None:
-    for name, low in (("start", 0), ("frames", 1), ("every", 1), ("denoise_steps", 1), ("threads", 1)):
-        value = getattr(settings, name)
-        if value is not None and value < low:
-            raise ConfigError(f"setting {name!r}: at least {low}, not {value}")
-    for name in ("sensitivity", "scale"):
-        value = getattr(settings, name)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ConfigError(f"setting {name!r}: a number above 0, not {value}")
-    if settings.scaling not in SCALINGS:
-        raise ConfigError(f"setting 'scaling': one of {', '.join(SCALINGS)}, not {settings.scaling!r}")
+    check(settings)
     if settings.record:
         new_folder(settings.record)  # made now, so that a folder that cannot be written is known before anything loads

@@ -51,9 +51,11 @@ class FakeEngine:
     loaded: list[str] = field(default_factory=list)  # names
     starts: list[int] = field(default_factory=list)
     closed: bool = False
+    graphs: bool | None = None  # as it was loaded with
 
-    def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None):
+    def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None, graphs=True):
         """In place of Engine.load."""
+        self.graphs = graphs
         self.loaded.append(name)
         if name == "nowhere":
             raise EngineError("there is no world 'nowhere'")

@@ -35,6 +35,12 @@ def test_headless_has_a_tour_of_its_own(engine):
     assert {action.keys for action in engine.actions} > {("forward",)} or len(set(engine.actions)) > 1
 
 
+def test_graphs_are_what_the_command_line_says(engine):
+    for word, graphs in ((), True), (("graphs=false",), False), (("graphs=true",), True):
+        assert app.main(["headless=true", "frames=1", *word], engine.load) == 0
+        assert engine.graphs is graphs
+
+
 def test_headless_needs_no_pygame():
     code = (
         "import sys; sys.path.insert(0, 'tests/play'); sys.modules['pygame'] = None\n"
