@@ -41,8 +41,9 @@ graphs=false keeps a step on a GPU from being launched in CUDA graphs. scale is 
 in frame sizes (null: fits the screen), scaling is smooth, sharp or whole (multiples of the frame), sensitivity degrees
 per pixel of mouse motion. script plays a file's actions in place of the keys, record keeps what is played in a folder,
 frames is how many a headless run plays. saves and screenshots are folders (null: in the user's data folder), slot is
-the save that F5 and F9 mean, games the folder of games of one's own, which the title screen offers once they are
-trained. verbose prints where an error arose. docs/playing.md says more."""
+the save that F5 and F9 mean, autosave_seconds (0: never) how often play is saved by itself, games the folder of games
+of one's own, which the title screen offers once they are trained. verbose prints where an error arose.
+docs/playing.md says more."""
 
 Load = Callable[..., "Engine"]
 logger = logging.getLogger(__name__)
@@ -140,6 +141,7 @@ def _play_in_window(settings: Settings, load: Load | None) -> int:
         title_screen=titles.first if titles else None,
         other_world=titles.other if titles else None,
         sensitivity=settings.sensitivity,
+        autosave_s=settings.autosave_seconds,
         record=_folder(settings.record),
         hud=settings.hud,
         script=actions,

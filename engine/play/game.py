@@ -50,17 +50,20 @@ class Game:
         title_screen: Callable[[], Title] | None = None,
         other_world: Callable[[Shelved], tuple[Title, Callable[[], Engine]]] | None = None,
         sensitivity: float = 0.12,
+        autosave_s: float = 0.0,
         record: Path | None = None,
         hud: bool = True,
         script: Callable[[World], Iterator[Action]] | None = None,
     ):
         """`start`: None to have `title_screen` make a screen to choose one on. `sensitivity`: degrees per pixel.
 
+        `autosave_s`: seconds of play after which it is saved by itself, 0 for only at the end.
+
         `other_world`: makes the screen for another world that was chosen there, and what loads it.
         `record`: folder for recordings, begun at once if given. `script`: makes the actions to play in
         place of the keys.
         """
-        self.window, self.worker = window, Worker(load, start, saves)
+        self.window, self.worker = window, Worker(load, start, saves, autosave_s)
         self._saves, self._screenshots = saves, screenshots
         self._sensitivity, self._record, self._script = sensitivity, record, script
         self._recordings = RECORDINGS.absolute()

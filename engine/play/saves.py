@@ -36,6 +36,8 @@ class Saves:
     slot: str = "quick"
 
     def __post_init__(self) -> None:
+        if self.slot == AUTOSAVE:
+            raise ConfigError(f"the slot {AUTOSAVE!r} is written by itself; name another one")
         if not NAME.fullmatch(self.slot):
             raise ConfigError(f"a slot's name is letters, digits, spaces, dots and dashes, not {self.slot!r}")
 
@@ -43,7 +45,7 @@ class Saves:
         return self.folder / world / (self.slot + SUFFIX)
 
     def autosave(self, world: str) -> Path:
-        """Where the session goes when the player quits."""
+        """Where play goes by itself, every so often and when the player quits."""
         return self.folder / world / (AUTOSAVE + SUFFIX)
 
     def new_branch(self, world: str) -> Path:

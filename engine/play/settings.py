@@ -18,6 +18,7 @@ class Settings:
     denoise_steps: int | None = None
     sensitivity: float = 0.12
     scaling: str = "smooth"
+    autosave_seconds: float = 60.0
     seed: int = 0
     start: int | None = None
     title: bool = True
@@ -51,5 +52,7 @@ def check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ConfigError(f"setting {name!r}: a number above 0, not {value}")
+    if not 0 <= settings.autosave_seconds < math.inf:
+        raise ConfigError(f"setting 'autosave_seconds': 0 for never, or more, not {settings.autosave_seconds}")
     if settings.scaling not in SCALINGS:
         raise ConfigError(f"setting 'scaling': one of {', '.join(SCALINGS)}, not {settings.scaling!r}")

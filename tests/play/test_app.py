@@ -61,6 +61,7 @@ def test_headless_needs_no_pygame():
         (["start=-1"], "at least 0, not -1"),
         (["sensitivity=nan"], "a number above 0, not nan"),
         (["scaling=blurred"], "one of smooth, sharp, whole, not 'blurred'"),
+        (["autosave_seconds=-1"], "0 for never, or more, not -1"),
         (["scale=0"], "a number above 0, not 0"),
         (["script=/none.yaml"], "cannot read the script /none.yaml"),
         (["world=nowhere"], "there is no world 'nowhere'"),
