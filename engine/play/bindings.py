@@ -15,6 +15,7 @@ WINDOW_KEYS = (
     ("r", "record on, off"),
     ("f5", "save"),
     ("f9", "load what was saved"),
+    ("f11", "save under a name"),
     ("b", "keep this moment"),
     ("g", "go to the moment kept last"),
     ("backspace", "hold: rewind"),

@@ -19,6 +19,7 @@ from engine.play.interlude import Interlude
 from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
 from engine.play.memory_panel import Change
+from engine.play.name_prompt import NamePrompt
 from engine.play.offer import Offer
 from engine.play.opening import Opening
 from engine.play.preferences import Kept
@@ -86,6 +87,7 @@ class Game:
             pygame.K_m: lambda: self.worker.post(self.worker.toggle_memory),
             pygame.K_f: window.toggle_fullscreen,
             pygame.K_F5: lambda: self._post(self.worker.save, saves.quick),
+            pygame.K_F11: self._ask_name,
             pygame.K_F10: self._open_settings,
             pygame.K_F9: lambda: self._post(self.worker.load, saves.quick),
             pygame.K_b: lambda: self._post(self.worker.save, saves.new_branch),
@@ -160,8 +162,8 @@ class Game:
             self._redraw_at = float("-inf")
         elif self._interlude.dialog:
             self._redraw_at = float("-inf")
-            if self._interlude.handle(event):
-                self._apply()
+            if closed := self._interlude.handle(event):
+                self._apply() if isinstance(closed, SettingsScreen) else self._save_as(closed)
                 self._interlude.end()
         elif self._opening.is_choosing:
             self._choose(event)
@@ -221,6 +223,14 @@ class Game:
         elif loads:
             self._opening.load_again()
 
+    def _ask_name(self) -> None:
+        assert self.worker.engine
+        self._interlude.begin(NamePrompt(self._saves, self.worker.engine.world.name), self._keymap)
+
+    def _save_as(self, closed: NamePrompt) -> None:
+        if closed.taken:
+            self._post(self.worker.save, lambda world: self._saves.named(world, closed.name))
+
     def _draw(self, elapsed_s: float) -> None:
         now, view, surface = time.monotonic(), self.worker.view, self.window.surface
         dialog = self._interlude.dialog
@@ -234,13 +244,15 @@ class Game:
             state = HudState(
                 view=view,
                 note=self.worker.note,
-                paused=self.worker.paused,
+                paused=self.worker.paused and not dialog,
                 has_mouse=self.window.has_mouse or not self._wants_mouse,
                 mouse_is_free=not self.window.has_mouse,
                 **{f"show_{panel}": shown for panel, shown in self._shown.items()},
             )
             self.window.draw_frame(view.picture)
             self._hud.draw(surface, self.window.area, state, now)
+            if dialog:
+                dialog.draw(surface, self.window.area)
             self._redraw_at = self._hud.changes_at(state, now)
         pygame.display.flip()
 

@@ -1,15 +1,16 @@
-"""The settings screen while the game rests."""
+"""Dialogs while the game rests: the settings screen, and the asking for a save's name."""
 
 from __future__ import annotations
 
 import pygame
 
 from engine.play.keymap import Keymap
+from engine.play.name_prompt import NamePrompt
 from engine.play.settings_screen import SettingsScreen
 from engine.play.window import Window
 from engine.play.worker import Worker
 
-Dialog = SettingsScreen
+Dialog = SettingsScreen | NamePrompt
 
 
 class Interlude:
@@ -23,6 +24,7 @@ class Interlude:
     def begin(self, dialog: Dialog, keymap: Keymap | None) -> None:
         """Open a dialog. `keymap`: of the world that is played, which gets no keys meanwhile; None before one plays."""
         self.dialog, self._had_mouse, self._plays = dialog, self._window.has_mouse, keymap is not None
+        self._window.take_text(isinstance(dialog, NamePrompt))
         if isinstance(dialog, SettingsScreen) and self._had_mouse:
             self._window.take_mouse(False)
         if keymap:
@@ -37,6 +39,7 @@ class Interlude:
         if self.dialog.is_open:
             return None
         closed, self.dialog = self.dialog, None
+        self._window.take_text(False)
         if isinstance(closed, SettingsScreen) and self._had_mouse:
             self._window.take_mouse(True)
         return closed

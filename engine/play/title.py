@@ -5,6 +5,7 @@ Where there are several worlds, their names stand side by side above the picture
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ ROWS = 3  # of cards that are seen at once
 MOVES = {pygame.K_LEFT: (-1, 0), pygame.K_RIGHT: (1, 0), pygame.K_UP: (0, -1), pygame.K_DOWN: (0, 1)}
 CHOOSE = (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE)
 EMPTY = (38, 42, 56)
+DATED = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 
 
 class Asked(Enum):
@@ -202,4 +204,4 @@ def _when(path: Path) -> str:
         written = time.localtime(path.stat().st_mtime)
     except OSError:
         return path.stem
-    return f"{path.stem}  ·  {time.strftime('%d %b %H:%M', written)}" if " 20" not in path.stem else path.stem
+    return path.stem if DATED.search(path.stem) else f"{path.stem}  ·  {time.strftime('%d %b %H:%M', written)}"
