@@ -120,12 +120,19 @@ def _read_yaml(path: Path | str) -> dict[Any, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path} is not YAML: {_fault_of(error)}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold settings, one `key: value` a line, not a {type(tree).__name__}")
     return tree
+
+
+def _fault_of(error: Exception) -> str:
+    """What a YAML reader stumbled over, and in which line, where it says so."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _read_override(word: str) -> dict[Any, Any]:

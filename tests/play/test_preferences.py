@@ -47,7 +47,7 @@ def test_settings_are_named_by_the_command_line_and_its_files(tmp_path):
 
 
 BROKEN = (
-    ("device: [", "is not YAML"),
+    ("sensitivity: 0.2\ndevice: [cpu\n", "settings.yaml is not YAML: line 3: expected "),
     ("- cpu", "must hold settings"),
     ("divice: cpu", "did you mean 'device'?"),
     ("sensitivity: wild", "sensitivity"),
@@ -67,6 +67,7 @@ def test_a_broken_file_is_one_sentence_and_the_defaults(tmp_path, text, says):
     kept = kept_in(tmp_path)
     assert kept.current == Preferences()
     assert kept.fault.startswith("your settings are not used: ") and says in kept.fault and "\n" not in kept.fault
+    assert len(kept.fault) < 160 + len(str(file))  # one line of the title screen
     kept.choose(scaling="sharp")
     assert kept_in(tmp_path).current.scaling == "sharp"
     broken = file.with_name("settings.yaml.broken").read_bytes()  # for the one who wrote it
