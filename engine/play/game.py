@@ -149,7 +149,7 @@ class Game:
         own, fault = bound(world, preferences.keys.get(world.name, {}))
         self._keymap = keymap(own, preferences.sensitivity)
         self._hud.show_keys_of(own)
-        self._offer.note = fault or self._offer.note
+        self._offer.unused = fault or self._offer.unused
 
     def _take_action(self) -> Action:
         assert self._keymap

@@ -25,10 +25,15 @@ class Offer:
     def __init__(self, settings: Settings, load: Load | None, kept: Kept, saves: Saves):
         """`load`: stands in for Engine.load."""
         self._settings, self._load, self._kept, self._saves = settings, load, kept, saves
-        self.note = kept.fault  # what the player is to know about their settings
+        self.unused = ""  # which of the player's settings cannot be used here, in a sentence
         self.first = shelved(settings.world)
         self.heading = self.first.world.title if self.first else Path(settings.world).name
         self._shelf = shelf(Path(settings.games), self.first) if self.first else []
+
+    @property
+    def note(self) -> str:
+        """What the player is to know about their settings."""
+        return self._kept.fault or self.unused
 
     def title(self, shown: Shelved) -> Title:
         """The title screen of a world."""
@@ -56,7 +61,7 @@ class Offer:
             try:
                 find_device(settings.device)
             except ConfigError as error:
-                self.note = f"your setting is not used: {error}"
+                self.unused = f"your setting is not used: {error}"
                 return "auto"
         return settings.device
 

@@ -23,6 +23,7 @@ class Opening:
         self._title = offer.title(self._shown) if self._shown else None
         self._loading = LoadingScreen(offer.heading)
         self._chosen_at: float | None = None  # time.monotonic
+        self._note = ""  # why what was chosen could not be loaded
 
     @property
     def is_choosing(self) -> bool:
@@ -31,7 +32,7 @@ class Opening:
             return False
         note = self._worker.note
         if self._chosen_at is not None and note.said > self._chosen_at:  # it could not be loaded: choose another
-            self._chosen_at, self._title.note = None, note.text
+            self._chosen_at, self._note = None, note.text
         return self._chosen_at is None
 
     @property
@@ -47,14 +48,14 @@ class Opening:
             self._show(asked)
         elif asked and asked is not Asked.SETTINGS:
             card, worker = asked, self._worker
-            self._chosen_at, self._title.note = time.monotonic(), ""
+            self._chosen_at, self._note = time.monotonic(), ""
             worker.post(lambda: worker.load(card.save) if card.save else worker.open_start(card.start))
         return asked is Asked.SETTINGS
 
     def load_again(self) -> None:
         """The settings are others: load the world with them."""
         if self._shown:
-            self._offer.note = ""
+            self._offer.unused = ""
             self._show(self._shown)
 
     def draw(self, surface: pygame.Surface, elapsed_s: float) -> None:
@@ -62,7 +63,7 @@ class Opening:
         if self._title and self.is_choosing:
             if engine := self._worker.engine:
                 self._title.machine = f"drawn on {engine.device} with {engine.denoise_steps} denoise steps a frame"
-            self._title.note = self._title.note or self._offer.note
+            self._title.note = self._note or self._offer.note
             self._title.draw(surface)
         else:
             self._loading.draw(surface, elapsed_s)
@@ -70,6 +71,6 @@ class Opening:
     def _show(self, chosen: Shelved) -> None:
         """Turn to the title screen of a world, which loads meanwhile."""
         load = self._offer.loader(chosen.name)
-        self._shown, self._title = chosen, self._offer.title(chosen)
+        self._shown, self._title, self._note = chosen, self._offer.title(chosen), ""
         self._loading = LoadingScreen(chosen.world.title)
         self._worker.post(lambda: self._worker.open_world(load))

@@ -167,6 +167,24 @@ def test_from_the_title_screen_another_device_is_loaded_at_once(player, data_hom
     assert player.engine.asked[-1] == ("auto", None)
 
 
+def test_a_broken_file_is_told_on_the_title_screen_until_another_is_written(player, data_home):
+    data_home.mkdir(parents=True)
+    (data_home / "settings.yaml").write_text("scaling: [")
+
+    def steps(p):
+        p.until(lambda: p.game and "your settings are not used" in p.game._opening._title.note)
+        p.press(pygame.K_F10)
+        p.press(pygame.K_DOWN)
+        p.press(pygame.K_DOWN)
+        p.press(pygame.K_RIGHT)
+        p.press(pygame.K_ESCAPE)
+        p.until(lambda: p.game._kept.current.sensitivity == 0.15 and not p.game._opening._title.note)
+
+    player.words = []
+    assert player.play_at_once(steps) == 0
+    assert written(data_home) == {"sensitivity": 0.15}
+
+
 def test_the_mouse_and_the_gamepad_open_it_from_the_title_screen(player, data_home):
     def by_mouse(p):
         p.until(lambda: p.game and p.game._opening.is_choosing and p.game._opening._title._settings.width)
