@@ -70,7 +70,7 @@ class Tour:
         self.saves = home / "saves" / self.world.name
 
     def _visit(self) -> Visit:
-        words = [*self._world, f"scale={SCALE}", "saves=saves", "screenshots=screenshots"]
+        words = [*self._world, f"scale={SCALE}", "saves=saves", "screenshots=screenshots", "preferences=settings.yaml"]
         return Visit(words, self.screen, self.home, self.settings.timeout_s)
 
     def show(self, name: str, sentence: str) -> None:

@@ -51,8 +51,23 @@ def from_command_line(
     if any(word in ("-h", "--help", "help") for word in words):
         print(describe(schema, about))
         raise SystemExit(0)
+    yamls, overrides = _split(words)
+    return load(schema, [*files, *yamls], overrides)
+
+
+def named(argv: Sequence[str] | None = None) -> set[str]:
+    """The settings that a command line gives, itself or in its YAML files: the first part of each name."""
+    yamls, overrides = _split(argv)
+    return {str(key) for file in yamls for key in _read_yaml(file)} | {
+        str(key) for word in overrides for key in _read_override(word)
+    }
+
+
+def _split(argv: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """The YAML files and the overrides of a command line."""
+    words = list(sys.argv[1:] if argv is None else argv)
     yamls = [word for word in words if word.endswith((".yaml", ".yml")) and "=" not in word]
-    return load(schema, [*files, *yamls], [word for word in words if word not in yamls])
+    return yamls, [word for word in words if word not in yamls]
 
 
 def describe(schema: type, about: str = "") -> str:
@@ -105,12 +120,19 @@ def _read_yaml(path: Path | str) -> dict[Any, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{path} is not YAML: {_fault_of(error)}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         raise ConfigError(f"{path} must hold settings, one `key: value` a line, not a {type(tree).__name__}")
     return tree
+
+
+def _fault_of(error: Exception) -> str:
+    """What a YAML reader stumbled over, and in which line, where it says so."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 def _read_override(word: str) -> dict[Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -199,14 +199,13 @@ class Engine:
         notes: plain JSON values to keep with it; `engine.data.savefile.describe` shows them and the last frame.
         Raises SaveError if it cannot be written.
         """
-        about = {
-            "world": self.world.name,
-            "device": self.device,
-            "denoise_steps": self.denoise_steps,
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "notes": notes,
-        }
-        return self.snapshot().write(path, self._present().frame(), about)
+        return self.prepare_save(**notes)(path)
+
+    def prepare_save(self, **notes: Any) -> Callable[[Path | str], Path]:
+        """What writes the session of this moment, as `save` does: later, on any thread, while the session goes on."""
+        about = {"world": self.world.name, "device": self.device, "denoise_steps": self.denoise_steps, "notes": notes}
+        about["created"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        return self.snapshot().packed(self._present().frame(), about)
 
     def restore(self, path: Path | str) -> np.ndarray:
         """Take up the session that `save` wrote, in place of the present one; its last frame, uint8 [height, width, 3].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,16 +55,14 @@ class Snapshot:
         """Number of the frame that it holds, as `Step.info` counts."""
         return self.moments[-1].num_frames - 1
 
-    def write(self, path: Path | str, frame: np.ndarray, about: dict[str, Any]) -> Path:
-        """Write it to a file, with its frame, uint8 [height, width, 3], and what else is to be known `about` it.
+    def packed(self, frame: np.ndarray, about: dict[str, Any]) -> Callable[[Path | str], Path]:
+        """What writes it to a file, with its frame, uint8 [height, width, 3], and what else is to be known `about` it.
 
-        Raises SaveError if it cannot be written.
+        All that is on a device is fetched now, so that the file can be written on any thread while the session goes on.
+        Returns the file's path; raises SaveError if it cannot be written.
         """
-        tensors = saved_state.pack(self.moments, self.bank, frame)
-        tensors["thumbnails"] = thumbnails.pack(self.thumbnails, thumbnails.shape_of(*frame.shape[:2]))
-        if self.past:
-            size = self.moments[-1].action.shape[-1]
-            tensors["actions"] = torch.from_numpy(np.array(self.past.actions, np.float32).reshape(-1, size))
+        held = saved_state.pack(self.moments, self.bank, frame)
+        tensors = {name: tensor.detach().cpu() for name, tensor in held.items()}
         own = {
             "checkpoint_hash": self.checkpoint_hash,
             "seed": self.seed,
@@ -72,13 +71,21 @@ class Snapshot:
             "frame_index": self.frame_index,
             "recall": self.recall.as_json(),
         }
-        return savefile.write(path, tensors, about | own)
+
+        def write(path: Path | str) -> Path:
+            tensors["thumbnails"] = thumbnails.pack(self.thumbnails, thumbnails.shape_of(*frame.shape[:2]))
+            if self.past:
+                actions = np.array(self.past.actions, np.float32).reshape(-1, self.moments[-1].action.shape[-1])
+                tensors["actions"] = torch.from_numpy(actions)
+            return savefile.write(path, tensors, about | own)
+
+        return write
 
     @classmethod
     def read(
         cls, path: Path | str, world_name: str, checkpoint_hash: str, settings: ModelSettings, device: torch.device
     ) -> Snapshot:
-        """What `write` wrote, on `device`. Raises SaveError if it is damaged, or of another world or checkpoint."""
+        """What `packed` wrote, on `device`. Raises SaveError if it is damaged, or of another world or checkpoint."""
         tensors, meta = savefile.read(path)
         if meta.get("world") != world_name:
             raise SaveError(f"{path} is of world {meta.get('world')!r}, not of {world_name!r}")

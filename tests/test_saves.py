@@ -34,6 +34,18 @@ def test_a_save_tells_what_it_holds(toy_engine: Engine, tmp_path: Path) -> None:
     assert meta["checkpoint_hash"] == toy_engine.checkpoint_hash and meta["device"] == "cpu"
 
 
+def test_a_save_prepared_is_of_its_moment_whenever_it_is_written(toy_engine: Engine, tmp_path: Path) -> None:
+    toy_engine.reset(1, seed=8)
+    frames_of(toy_engine, 5)
+    write, at_once = toy_engine.prepare_save(title="here"), toy_engine.save(tmp_path / "a.save", title="here")
+    toy_engine.rewind(frames=3)  # what comes then takes the places of what was kept
+    toy_engine.use_memory(False)
+    frames_of(toy_engine, 20)
+    (tensors, meta), (later, said) = savefile.read(at_once), savefile.read(write(tmp_path / "b.save"))
+    assert tensors.keys() == later.keys() and all(torch.equal(tensors[name], later[name]) for name in tensors)
+    assert {**meta, "created": ""} == {**said, "created": ""}
+
+
 def test_an_hour_of_memory_loads_in_under_a_second(toy_engine: Engine, tmp_path: Path) -> None:
     tensors, meta = savefile.read(walked(toy_engine, 3).save(tmp_path / "a.save"))
     more = 20_000

@@ -15,12 +15,12 @@ from engine.errors import ActionError, ConfigError, WorldError
 from engine.world import Key, MouseAxis
 
 TURN = 30.0  # degrees per frame of the mouse that stand for the end of a Box's axis
-# What a keyboard has for names that games use; other keys get the first free button. R, N, P, F, B, G are the window's.
+# What a keyboard has for names that games use; others get the first free button. R, N, P, M, F, B, G are the window's.
 USUAL_BINDS = {
     "left": ["a", "left"], "right": ["d", "right"], "up": ["w", "up"], "down": ["s", "down"], "fire": ["space"],
     "jump": ["space"], "use": ["e"], "forward": ["w", "up"], "back": ["s", "down"],
 }  # fmt: skip
-FREE_BINDS = (*"1234567890", *"qetyuiohjklzxcvm")
+FREE_BINDS = (*"1234567890", *"qetyuiohjklzxcv")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors.torch
@@ -22,7 +22,8 @@ from engine.errors import SaveError
 
 FORMAT = 1
 KIND = "engine session"
-NO_DIGEST = "0" * 64
+DIGEST_BYTES = 32
+NO_DIGEST = "0" * 2 * DIGEST_BYTES
 HEADER_LIMIT = 16 << 20  # bytes; more is no header that was written here
 
 
@@ -38,19 +39,19 @@ def write(path: Path | str, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
         raise SaveError(f"a saved session keeps plain JSON values: {error}") from error
     metadata = {"kind": KIND, "format": str(FORMAT), "digest": NO_DIGEST, "meta": text}
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    blob = bytearray(safetensors.torch.save(kept, metadata))
-    _put_digest(blob, NO_DIGEST, _hash(blob))
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            file.write(blob)
-            file.flush()
+        # Never the whole of it as Python's bytes: copying those would hold up other threads, such as one that plays.
+        safetensors.torch.save_file(kept, str(part), metadata)
+        with open(part, "r+b") as file:
+            _sign(file)
             os.fsync(file.fileno())
         os.replace(part, path)
         _sync_folder(path.parent)
-    except OSError as error:
-        raise SaveError(f"cannot save to {path}: {error.strerror or error}; choose another place") from error
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SaveError(f"cannot save to {path}: {why}; choose another place") from error
     return path
 
 
@@ -136,8 +137,20 @@ def _put_digest(blob: bytearray, old: str, new: str) -> bool:
     return True
 
 
+def _sign(file: BinaryIO) -> None:
+    """Put the digest of a file written without one into its header."""
+    digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()  # pyright: ignore
+    file.seek(0)
+    size = file.read(8)
+    header = bytearray(size + file.read(int.from_bytes(size, "little")))
+    _put_digest(header, NO_DIGEST, digest)
+    file.seek(0)
+    file.write(header)
+    file.flush()
+
+
 def _hash(blob: bytearray) -> str:
-    return hashlib.blake2b(blob, digest_size=32).hexdigest()
+    return hashlib.blake2b(blob, digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,28 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pygame
 
 from engine.action import Action
 from engine.errors import RecordingError
 from engine.play import screenshot
+from engine.play.bindings import bound, keymap
 from engine.play.gamepad import Gamepad
-from engine.play.hud import WINDOW_KEYS, Hud, HudState
+from engine.play.hud import Hud, HudState
+from engine.play.interlude import Interlude
 from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
 from engine.play.memory_panel import Change
+from engine.play.name_prompt import NamePrompt
+from engine.play.offer import Offer
+from engine.play.opening import Opening
+from engine.play.preferences import Kept
 from engine.play.saves import Saves
-from engine.play.shelf import Shelved
-from engine.play.title import Title
+from engine.play.settings_screen import SettingsScreen
 from engine.play.view import BOTH, REAL
 from engine.play.window import Window
 from engine.play.worker import Worker
 from engine.world import World
-
-if TYPE_CHECKING:
-    from engine.core import Engine
 
 # Events are read this often while no frame comes. A frame wakes the window at once; a finer poll
 # would only take the interpreter from the thread that generates.
@@ -41,34 +43,30 @@ class Game:
     def __init__(
         self,
         window: Window,
-        load: Callable[[], Engine],
+        offer: Offer,
+        kept: Kept,
         *,
-        title: str,
         saves: Saves,
         screenshots: Path,
         start: int | None = 0,
-        title_screen: Callable[[], Title] | None = None,
-        other_world: Callable[[Shelved], tuple[Title, Callable[[], Engine]]] | None = None,
-        sensitivity: float = 0.12,
         record: Path | None = None,
         hud: bool = True,
         script: Callable[[World], Iterator[Action]] | None = None,
     ):
-        """`start`: None to have `title_screen` make a screen to choose one on. `sensitivity`: degrees per pixel.
+        """`start`: None for a title screen to choose on. `record`: folder for recordings, begun at once if given.
 
-        `other_world`: makes the screen for another world that was chosen there, and what loads it.
-        `record`: folder for recordings, begun at once if given. `script`: makes the actions to play in
-        place of the keys.
+        `script`: makes the actions to play in place of the keys.
         """
-        self.window, self.worker = window, Worker(load, start, saves)
+        self.window = window
+        self.worker = Worker(offer.loader(), start, saves, kept.current.autosave_seconds)
         self._saves, self._screenshots = saves, screenshots
-        self._sensitivity, self._record, self._script = sensitivity, record, script
+        self._offer, self._kept, self._record, self._script = offer, kept, record, script
         self._recordings = RECORDINGS.absolute()
         self._shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
-        self._loading, self._gamepad = LoadingScreen(title), Gamepad()
-        self._title_screen, self._other_world = title_screen, other_world
-        self._title: Title | None = None
-        self._chosen_at: float | None = None
+        self._gamepad = Gamepad()
+        self._opening = Opening(offer, self.worker, chooses=start is None)
+        self._interlude = Interlude(window, self.worker)
+        self._before = kept.current  # as it was when the settings screen was opened
         self._keymap: Keymap | None = None
         self._hud: Hud | None = None
         self._running = True
@@ -89,6 +87,8 @@ class Game:
             pygame.K_m: lambda: self.worker.post(self.worker.toggle_memory),
             pygame.K_f: window.toggle_fullscreen,
             pygame.K_F5: lambda: self._post(self.worker.save, saves.quick),
+            pygame.K_F11: self._ask_name,
+            pygame.K_F10: self._open_settings,
             pygame.K_F9: lambda: self._post(self.worker.load, saves.quick),
             pygame.K_b: lambda: self._post(self.worker.save, saves.new_branch),
             pygame.K_g: lambda: self._post(self.worker.load, saves.last_branch),
@@ -105,12 +105,12 @@ class Game:
     def run(self) -> None:
         """Play until the player quits. Raises the error that stopped the worker, if one did."""
         began = time.monotonic()
-        self._title = self._title_screen() if self._title_screen else None
         self.worker.start()
         try:
             while self._running and not self.worker.error:
                 for event in pygame.event.get():
-                    self._handle(self._gamepad.as_key(event, self._is_choosing))
+                    in_menu = self._interlude.dialog is not None or self._opening.is_choosing
+                    self._handle(self._gamepad.as_key(event, in_menu))
                 if self._keymap is None and self.worker.view:
                     self._begin()
                 if self.worker.changed.is_set() or time.monotonic() >= self._redraw_at:
@@ -129,8 +129,8 @@ class Game:
         world = engine.world
         self.window.set_frame_size((world.frame.width, world.frame.height))
         pygame.display.set_caption(world.title)
-        self._keymap = Keymap(world, self._sensitivity, reserved=[key for key, _ in WINDOW_KEYS])
         self._hud = Hud(world, engine.device, engine.denoise_steps)
+        self._take_keys(world)
         if self._record:
             self._toggle_recording()
         if self._script:
@@ -138,13 +138,35 @@ class Game:
         else:
             self._wants_mouse = bool(world.mouse)
             self.window.take_mouse(self._wants_mouse)
-            self.worker.begin(self._keymap.take)
+            self.worker.begin(self._take_action)
+        if self._offer.note:
+            self.worker.say(self._offer.note)
+
+    def _take_keys(self, world: World) -> None:
+        """Let the player's keys be those of the world."""
+        assert self._hud
+        preferences = self._kept.current
+        own, fault = bound(world, preferences.keys.get(world.name, {}))
+        self._keymap = keymap(own, preferences.sensitivity)
+        self._hud.show_keys_of(own)
+        self._offer.unused = fault or self._offer.unused
+
+    def _take_action(self) -> Action:
+        assert self._keymap
+        return self._keymap.take()
 
     def _handle(self, event: pygame.event.Event) -> None:
         if event.type == pygame.QUIT:
             self._running = False
-        elif self._title and self._is_choosing:
-            self._choose(self._title, event)
+        elif event.type in REDRAWN_AFTER:
+            self._redraw_at = float("-inf")
+        elif self._interlude.dialog:
+            self._redraw_at = float("-inf")
+            if closed := self._interlude.handle(event):
+                self._apply() if isinstance(closed, SettingsScreen) else self._save_as(closed)
+                self._interlude.end()
+        elif self._opening.is_choosing:
+            self._choose(event)
         elif event.type == pygame.KEYDOWN and event.key in self._keys:
             if event.key == pygame.K_TAB and getattr(event, "mod", 0) & pygame.KMOD_ALT:
                 return  # it is the desktop's, to go to another window
@@ -157,8 +179,6 @@ class Game:
             self.worker.post(lambda: self.worker.set_recall(change.make, change.says))
         elif event.type == pygame.MOUSEBUTTONDOWN and self._wants_mouse and not self.window.has_mouse:
             self.window.take_mouse(True)
-            self._redraw_at = float("-inf")
-        elif event.type in REDRAWN_AFTER:
             self._redraw_at = float("-inf")
         elif event.type == pygame.WINDOWFOCUSLOST and self._keymap:
             self.worker.post(self.worker.end_rewind)  # the key's release will go to another window
@@ -173,56 +193,66 @@ class Game:
             return None
         return self._hud.memory.click(event.pos, event.button)
 
-    @property
-    def _is_choosing(self) -> bool:
-        if self._title is None or self.worker.view:
-            return False
-        note = self.worker.note
-        if self._chosen_at is not None and note.said > self._chosen_at:  # it could not be loaded: choose another
-            self._chosen_at, self._title.note = None, note.text
-        return self._chosen_at is None
-
-    def _choose(self, title: Title, event: pygame.event.Event) -> None:
+    def _choose(self, event: pygame.event.Event) -> None:
         """An event on the title screen."""
         self._redraw_at = float("-inf")
         if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
             self._running = False
         elif event.type == pygame.KEYDOWN and event.key == pygame.K_f:
             self.window.toggle_fullscreen()
-        elif isinstance(card := title.handle(event), Shelved):
-            if self._other_world:
-                self._title, load = self._other_world(card)
-                self._loading = LoadingScreen(card.world.title)
-                self.worker.post(lambda: self.worker.open_world(load))
-        elif card:
-            self._chosen_at, title.note = time.monotonic(), ""
-            self.worker.post(lambda: self.worker.load(card.save) if card.save else self.worker.open_start(card.start))
+        elif self._opening.handle(event):
+            self._open_settings()
 
-    def _draw_opening(self, surface: pygame.Surface, elapsed_s: float) -> None:
-        """The title screen, or that the world loads."""
-        if self._title and self._is_choosing:
-            if engine := self.worker.engine:
-                self._title.machine = f"drawn on {engine.device} with {engine.denoise_steps} denoise steps a frame"
-            self._title.draw(surface)
-        else:
-            self._loading.draw(surface, elapsed_s)
+    def _open_settings(self) -> None:
+        world = self.worker.engine.world if self._keymap and self.worker.engine else self._opening.world
+        assert world
+        self._before = self._kept.current
+        self._interlude.begin(SettingsScreen(self._kept, world, self._keymap is not None), self._keymap)
+
+    def _apply(self) -> None:
+        """Have what was chosen hold from now on, as far as that is possible."""
+        before, now = self._before, self._kept.current
+        loads = (before.device, before.denoise_steps) != (now.device, now.denoise_steps)
+        if before.scaling != now.scaling:
+            self.window.scaling = now.scaling
+        self.worker.autosave_s = now.autosave_seconds
+        if self._keymap and self.worker.engine:
+            self._take_keys(self.worker.engine.world)
+            if loads:
+                self.worker.say("another device or number of denoise steps holds from the next start on")
+        elif loads:
+            self._opening.load_again()
+
+    def _ask_name(self) -> None:
+        assert self.worker.engine
+        self._interlude.begin(NamePrompt(self._saves, self.worker.engine.world.name), self._keymap)
+
+    def _save_as(self, closed: NamePrompt) -> None:
+        if closed.taken:
+            self._post(self.worker.save, lambda world: self._saves.named(world, closed.name))
 
     def _draw(self, elapsed_s: float) -> None:
         now, view, surface = time.monotonic(), self.worker.view, self.window.surface
-        if view is None or self._hud is None:
-            self._draw_opening(surface, elapsed_s)
+        dialog = self._interlude.dialog
+        if isinstance(dialog, SettingsScreen):
+            dialog.draw(surface)
+            self._redraw_at = float("inf")
+        elif view is None or self._hud is None:
+            self._opening.draw(surface, elapsed_s)
             self._redraw_at = now + LoadingScreen.EVERY_S
         else:
             state = HudState(
                 view=view,
                 note=self.worker.note,
-                paused=self.worker.paused,
+                paused=self.worker.paused and not dialog,
                 has_mouse=self.window.has_mouse or not self._wants_mouse,
                 mouse_is_free=not self.window.has_mouse,
                 **{f"show_{panel}": shown for panel, shown in self._shown.items()},
             )
             self.window.draw_frame(view.picture)
             self._hud.draw(surface, self.window.area, state, now)
+            if dialog:
+                dialog.draw(surface, self.window.area)
             self._redraw_at = self._hud.changes_at(state, now)
         pygame.display.flip()
 

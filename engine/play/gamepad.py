@@ -29,15 +29,18 @@ AXIS_NAMES = {
     pygame.CONTROLLER_AXIS_LEFTY: ("forward", "back"),
     pygame.CONTROLLER_AXIS_TRIGGERRIGHT: ("", "attack"),
 }
-# Which of the window's keys they stand for: while one plays, and on the title screen.
+# Which of the window's keys they stand for: while one plays, and on the title screen and the settings.
 PLAY_KEYS = {
     pygame.CONTROLLER_BUTTON_START: pygame.K_p,
     pygame.CONTROLLER_BUTTON_BACK: pygame.K_F1,
     pygame.CONTROLLER_BUTTON_X: pygame.K_F5,
     pygame.CONTROLLER_BUTTON_Y: pygame.K_F9,
     pygame.CONTROLLER_BUTTON_LEFTSHOULDER: pygame.K_b,
+    pygame.CONTROLLER_BUTTON_RIGHTSTICK: pygame.K_F10,
 }
 TITLE_KEYS = {
+    pygame.CONTROLLER_BUTTON_X: pygame.K_DELETE,
+    pygame.CONTROLLER_BUTTON_Y: pygame.K_F10,
     pygame.CONTROLLER_BUTTON_RIGHTSHOULDER: pygame.K_TAB,
     pygame.CONTROLLER_BUTTON_A: pygame.K_RETURN,
     pygame.CONTROLLER_BUTTON_START: pygame.K_RETURN,
@@ -53,6 +56,7 @@ HELP = (
     ("rewind, keep moment", "hold L2, L1"),
     ("save, load", "X, Y"),
     ("pause, these keys", "Start, Back"),
+    ("settings", "press right stick"),
 )
 
 
@@ -64,18 +68,23 @@ class Gamepad:
         self._open: dict[int, controller.Controller] = {}
         self._rewinds = False
 
-    def as_key(self, event: pygame.event.Event, in_title: bool) -> pygame.event.Event:
-        """The key event that a pad's event stands for, or the event itself if it stands for none."""
+    def as_key(self, event: pygame.event.Event, in_menu: bool) -> pygame.event.Event:
+        """The key event that a pad's event stands for, marked as a `pad`'s, or the event itself if it stands for none.
+
+        `in_menu`: it chooses from something, and does not play.
+        """
         if event.type == pygame.CONTROLLERDEVICEADDED and controller.is_controller(event.device_index):
             self._open[event.device_index] = controller.Controller(event.device_index)
         elif event.type == pygame.CONTROLLERBUTTONDOWN:
-            key = (TITLE_KEYS if in_title else PLAY_KEYS).get(event.button)
+            key = (TITLE_KEYS if in_menu else PLAY_KEYS).get(event.button)
             if key is not None:
-                return pygame.event.Event(pygame.KEYDOWN, key=key)
+                return pygame.event.Event(pygame.KEYDOWN, key=key, pad=True)
         elif event.type == pygame.CONTROLLERAXISMOTION and event.axis == pygame.CONTROLLER_AXIS_TRIGGERLEFT:
             held = event.value > PRESSED * FULL
             if held != self._rewinds:
                 self._rewinds = held
+                if in_menu:
+                    return event
                 return pygame.event.Event(pygame.KEYDOWN if held else pygame.KEYUP, key=pygame.K_BACKSPACE)
         return event
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import pygame
 
+from engine.play.bindings import WINDOW_KEYS, short
 from engine.play.chart import LatencyPanel, MapPanel
 from engine.play.gamepad import HELP as GAMEPAD
 from engine.play.memory_panel import MemoryPanel
@@ -17,36 +18,6 @@ from engine.world import World
 
 NOTE_S = 4.0
 FIGURES_EVERY_S = 0.25  # figures that change with each frame cannot be read
-WINDOW_KEYS = (
-    ("r", "record on, off"),
-    ("f5", "save"),
-    ("f9", "load what was saved"),
-    ("b", "keep this moment"),
-    ("g", "go to the moment kept last"),
-    ("backspace", "hold: rewind"),
-    ("n", "next start scene"),
-    ("p", "pause"),
-    ("m", "memory off, on"),
-    ("tab", "real game, generated world"),
-    ("f7", "both side by side, or one"),
-    ("f", "fullscreen"),
-    ("f12", "screenshot"),
-    ("f1", "these keys"),
-    ("f2", "figures on, off"),
-    ("f3", "map on, off"),
-    ("f4", "latency graph on, off"),
-    ("f6", "memory panel on, off"),
-    ("f8", "way of scaling"),
-    ("escape", "free the mouse; again: quit"),
-)
-SHORT = {
-    "escape": "Esc",
-    "backspace": "Backspace",
-    "tab": "Tab",
-    "mouse1": "left button",
-    "mouse2": "middle button",
-    "mouse3": "right button",
-}
 
 
 @dataclass(frozen=True)
@@ -78,6 +49,10 @@ class Hud:
         self._map, self._graph = MapPanel(world), LatencyPanel(world)
         self.memory = MemoryPanel()
         self._noted: View | None = None
+
+    def show_keys_of(self, world: World) -> None:
+        """Have the table of keys tell of this world's: the same world with other keys."""
+        self._world = world
 
     def draw(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, now: float) -> None:
         """Draw over the frame in `area`; `now` is time.monotonic()."""
@@ -199,11 +174,11 @@ class Hud:
 
     def _keys(self, height: int, space: tuple[int, int]) -> pygame.Surface:
         """The world's keys and the gamepad's on the left, the window's on the right."""
-        left = [(key.name, ", ".join(_short(bind) for bind in key.bind)) for key in self._world.keys]
+        left = [(key.name, ", ".join(short(bind) for bind in key.bind)) for key in self._world.keys]
         if self._world.mouse:
             left.append(("look", "mouse"))
         left += [("", ""), ("gamepad", ""), *GAMEPAD]
-        right = [(what, _short(key)) for key, what in WINDOW_KEYS]
+        right = [(what, short(key)) for key, what in WINDOW_KEYS]
         rows = []
         for pair in itertools.zip_longest(left, right, fillvalue=("", "")):
             rows.append(
@@ -217,7 +192,3 @@ def _panel(
     rows: tuple[tuple[Text, ...], ...], height: int, space: tuple[int, int], columns: tuple[int, ...] = ()
 ) -> pygame.Surface:
     return fitted_panel(rows, height, space, columns)
-
-
-def _short(bind: str) -> str:
-    return SHORT.get(bind, bind.upper() if len(bind) == 1 or bind[1:].isdigit() else bind)

@@ -84,6 +84,13 @@ class Keymap:
                 self._held.clear()  # their release will go to another window
                 self._forget()
 
+    def release(self) -> None:
+        """Let go of everything that is held, and forget what was not taken: keys mean something else for a while."""
+        self.let_go()
+        with self._lock:
+            self._held.clear()
+            self._forget()
+
     def take(self) -> Action:
         """The action of the frame that is about to be made; what it takes is gone from here."""
         with self._lock:

@@ -14,6 +14,10 @@ from engine.errors import ConfigError
 SUFFIX = ".save"
 AUTOSAVE = "autosave"
 NAME = re.compile(r"\w[\w .-]{0,59}")
+LONGEST_NAME = 40  # characters that one can type
+BRANCH = re.compile(r"branch \d{4}-")
+# Files of these names are devices on Windows, whatever follows the first dot.
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 
 
 def data_folder() -> Path:
@@ -36,28 +40,48 @@ class Saves:
     slot: str = "quick"
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.slot):
-            raise ConfigError(f"a slot's name is letters, digits, spaces, dots and dashes, not {self.slot!r}")
+        if self.slot == AUTOSAVE:
+            raise ConfigError(f"the slot {AUTOSAVE!r} is written by itself; name another one")
+        if fault := self.fault(self.slot):
+            raise ConfigError(f"{fault}, not {self.slot!r}")
 
     def quick(self, world: str) -> Path:
         return self.folder / world / (self.slot + SUFFIX)
 
     def autosave(self, world: str) -> Path:
-        """Where the session goes when the player quits."""
+        """Where play goes by itself, every so often and when the player quits."""
         return self.folder / world / (AUTOSAVE + SUFFIX)
 
     def new_branch(self, world: str) -> Path:
         """A slot that is not there yet, named by the time."""
-        name = time.strftime("branch %Y-%m-%d %H.%M.%S")
-        path, number = self.folder / world / (name + SUFFIX), 2
-        while path.exists():
-            path = self.folder / world / f"{name} {number}{SUFFIX}"
-            number += 1
-        return path
+        return self.named(world, self._free(world, time.strftime("branch %Y-%m-%d %H.%M.%S")))
+
+    def named(self, world: str, name: str) -> Path:
+        """The slot of a name that `fault` finds none with."""
+        return self.folder / world / (name + SUFFIX)
+
+    def proposal(self, world: str) -> str:
+        """A name by the time that no slot has yet."""
+        return self._free(world, time.strftime("save %Y-%m-%d %H.%M"))
+
+    def fault(self, name: str) -> str:
+        """What is wrong with a slot's name; empty if nothing is."""
+        return "" if NAME.fullmatch(name) else "a slot's name is letters, digits, spaces, dots and dashes"
+
+    def is_reserved(self, name: str) -> bool:
+        """Whether a name is not to be had: the autosave's, or a device's on Windows."""
+        return name.lower() == AUTOSAVE or name.lower().partition(".")[0].rstrip() in DEVICES
+
+    def _free(self, world: str, name: str) -> str:
+        """The name, with a number where it is taken."""
+        found, number = name, 2
+        while self.named(world, found).exists():
+            found, number = f"{name} {number}", number + 1
+        return found
 
     def last_branch(self, world: str) -> Path | None:
         """The branch kept last, None if there is none."""
-        return next((path for path in self.newest_first(world) if path.stem.startswith("branch ")), None)
+        return next((path for path in self.newest_first(world) if BRANCH.match(path.stem)), None)
 
     def newest_first(self, world: str) -> list[Path]:
         """Every slot of a world, the one written last first."""

@@ -5,10 +5,12 @@ Where there are several worlds, their names stand side by side above the picture
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 import pygame
@@ -24,6 +26,13 @@ ROWS = 3  # of cards that are seen at once
 MOVES = {pygame.K_LEFT: (-1, 0), pygame.K_RIGHT: (1, 0), pygame.K_UP: (0, -1), pygame.K_DOWN: (0, 1)}
 CHOOSE = (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE)
 EMPTY = (38, 42, 56)
+DATED = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+
+
+class Asked(Enum):
+    """What one can ask for but a card or a world."""
+
+    SETTINGS = "settings"
 
 
 @dataclass
@@ -51,6 +60,8 @@ class Title:
         world = current.world
         self._shelf, self._current = list(shelf), current
         self._names: list[pygame.Rect] = []  # where the names of the shelf stand
+        self._settings = pygame.Rect(0, 0, 0, 0)  # where one clicks for the settings
+        self._points_at_settings = False
         self._shape = world.frame.width, world.frame.height
         self._cards = [Card(_when(path), save=path) for path in saves[:MOST_SAVES]]
         for folder in sorted(path.parent for path in starts.starts_folder(world).glob("*/start.json")):
@@ -62,8 +73,10 @@ class Title:
         # Reading a save brings torch, which takes seconds: not on the window's thread.
         threading.Thread(target=self._read_saves, name="pictures", daemon=True).start()
 
-    def handle(self, event: pygame.event.Event) -> Card | Shelved | None:
-        """The card or the other world that the event chooses, if it does."""
+    def handle(self, event: pygame.event.Event) -> Card | Shelved | Asked | None:
+        """The card or the other world that the event chooses, or what else it asks for."""
+        if event.type == pygame.KEYDOWN and event.key == pygame.K_F10:
+            return Asked.SETTINGS
         if event.type == pygame.KEYDOWN and event.key in MOVES:
             across, down = MOVES[event.key]
             self._select(self._selected + across + down * self._columns)
@@ -74,6 +87,7 @@ class Title:
         elif event.type == pygame.MOUSEWHEEL:
             self._select(self._selected - event.y * self._columns)
         elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
+            self._points_at_settings = self._settings.collidepoint(event.pos)
             for index, card in enumerate(self._cards):
                 if card.place.collidepoint(event.pos):
                     self._selected = index
@@ -81,6 +95,8 @@ class Title:
             for place, other in zip(self._names, self._shelf, strict=False):
                 if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1 and place.collidepoint(event.pos):
                     return other if other != self._current else None
+            if self._points_at_settings and event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+                return Asked.SETTINGS
         return None
 
     def draw(self, surface: pygame.Surface) -> None:
@@ -96,7 +112,9 @@ class Title:
         self._draw_names(surface, head // 2 + 4)
         self._draw_cards(surface, pygame.Rect(0, head, width, height - head - foot))
         small = font(max(14, height // 34))
-        keys = "arrows, mouse or gamepad choose  ·  Enter plays  ·  F fullscreen  ·  Esc quits"
+        settings = small.render("Settings", True, ACCENT if self._points_at_settings else LIGHT)
+        self._settings = surface.blit(settings, settings.get_rect(topright=(width - height // 40, height // 40)))
+        keys = "arrows, mouse or gamepad choose  ·  Enter plays  ·  F fullscreen  ·  F10 settings  ·  Esc quits"
         keys = f"{keys}  ·  Tab other worlds" if len(self._shelf) > 1 else keys
         for words, colour, share in ((self.note or keys, ACCENT if self.note else DIM, 0.3), (self.machine, DIM, 0.72)):
             line = small.render(words, True, colour)
@@ -186,4 +204,4 @@ def _when(path: Path) -> str:
         written = time.localtime(path.stat().st_mtime)
     except OSError:
         return path.stem
-    return f"{path.stem}  ·  {time.strftime('%d %b %H:%M', written)}" if " 20" not in path.stem else path.stem
+    return path.stem if DATED.search(path.stem) else f"{path.stem}  ·  {time.strftime('%d %b %H:%M', written)}"

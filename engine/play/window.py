@@ -12,6 +12,7 @@ from engine.play.view import SCALINGS
 
 SHARE_OF_SCREEN = 0.85  # of its height or width, whichever is reached first
 BORDER = (0, 0, 0)
+REPEAT_AFTER_MS, REPEAT_EVERY_MS = 400, 40  # of a key that is held while one types
 
 
 class Window:
@@ -36,6 +37,7 @@ class Window:
         pygame.display.set_caption(title)
         pygame.display.set_icon(_icon())
         self.has_mouse = False
+        self.take_text(False)
 
     @property
     def surface(self) -> pygame.Surface:
@@ -87,6 +89,11 @@ class Window:
         pygame.mouse.set_visible(not take)
         pygame.mouse.set_relative_mode(take)
         pygame.event.clear(pygame.MOUSEMOTION)  # the jump into the middle is nobody's motion
+
+    def take_text(self, take: bool) -> None:
+        """Have what is typed come as text too, and keys that are held again and again; or no more."""
+        (pygame.key.start_text_input if take else pygame.key.stop_text_input)()
+        pygame.key.set_repeat(*((REPEAT_AFTER_MS, REPEAT_EVERY_MS) if take else ()))
 
     def close(self) -> None:
         pygame.display.quit()

@@ -14,19 +14,18 @@ import numpy as np
 from engine.action import Action
 from engine.errors import EngineError, SaveError
 from engine.model.recall import Recall
+from engine.play.autosave import Autosave
 from engine.play.beside import Beside
 from engine.play.commands import CommandThread
 from engine.play.pacing import Pacer, RateMeter
 from engine.play.reel import Reel
 from engine.play.revisit import consistency
+from engine.play.rewind import Rewind
 from engine.play.saves import Saves
 from engine.play.view import GENERATED, MemoryView, Note, View
 
 if TYPE_CHECKING:
     from engine.core import Engine
-
-# Frames back for each step of rewinding: one more after every so many steps, so that a minute goes by in seconds.
-REWIND_FRAMES, REWIND_MOST, REWIND_FASTER_AFTER = 2, 16, 8
 
 
 class Worker(CommandThread):
@@ -36,8 +35,13 @@ class Worker(CommandThread):
     `changed`; it asks through `post`, whose commands run between two steps.
     """
 
-    def __init__(self, load: Callable[[], Engine], start: int | None = 0, saves: Saves | None = None):
-        """`start`: the scene to begin in; None waits for `open_start` or `load`. `saves`: where quitting saves to."""
+    def __init__(
+        self, load: Callable[[], Engine], start: int | None = 0, saves: Saves | None = None, autosave_s: float = 0.0
+    ):
+        """`start`: the scene to begin in; None waits for `open_start` or `load`.
+
+        `saves`: where quitting saves to, and play every `autosave_s` seconds unless that is 0.
+        """
         super().__init__("worker")
         self.engine: Engine | None = None
         self.view: View | None = None
@@ -47,8 +51,8 @@ class Worker(CommandThread):
         self.recorded: list[str] = []  # a sentence for each recording that has ended, and for what quitting saved
         self.changed = threading.Event()
         self._shows_memory = False
-        self._load_engine, self._start_index, self._saves = load, start, saves
-        self._rewinding = False
+        self._load_engine, self._start_index, self._saves, self.autosave_s = load, start, saves, autosave_s
+        self._rewinding: Rewind | None = None
         self._take_action: Callable[[], Action] | None = None
 
     def begin(self, take_action: Callable[[], Action]) -> None:
@@ -57,7 +61,7 @@ class Worker(CommandThread):
             self._take_action = take_action
             self._wake.notify()
 
-    def stop(self, timeout_s: float = 10.0) -> None:
+    def stop(self, timeout_s: float = 30.0) -> None:
         """End the thread: the step in progress is finished, then the recording and the engine are closed."""
         self._ask_to_stop()
         # While it still loads there is nothing to lose.
@@ -83,7 +87,10 @@ class Worker(CommandThread):
         self._open()
 
     def toggle_pause(self) -> None:
-        self.paused = not self.paused
+        self.pause(not self.paused)
+
+    def pause(self, on: bool) -> None:
+        self.paused = on
         self._meter.restart()
         self.changed.set()
 
@@ -168,17 +175,17 @@ class Worker(CommandThread):
 
     def begin_rewind(self) -> None:
         """Go back in time, faster and faster, until `end_rewind`; a recording ends, and another begins after it."""
+        assert self.engine
         if not self._rewinding:
-            self._rewinding, self._rewind_steps, self._rewound = True, 0, 0
+            self._rewinding = Rewind(self.engine)
             self._reel.cut()
 
     def end_rewind(self) -> None:
         """Play on from here."""
-        assert self.engine
         if self._rewinding:
-            self._rewinding = False
+            self.say(str(self._rewinding))
+            self._rewinding = None
             self._meter.restart()
-            self.say(f"{self._rewound / self.engine.world.rate:.1f} s back")
             self._beside.jump()
             self._go_on_recording()
             self._show()
@@ -193,6 +200,8 @@ class Worker(CommandThread):
         self._reel = Reel(engine, self.say, self.recorded)
         self._beside = Beside(engine, self.say, lambda: self.post(self._show))
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
+        slot = self._saves.autosave(engine.world.name) if self._saves else None
+        self._autosave = Autosave(engine, slot, self.say) if slot else None
         if self._start_index is not None:
             self._reset(self._start_index)
 
@@ -233,20 +242,17 @@ class Worker(CommandThread):
             info=step.info,
             consistency=consistency(self.engine, step.frame, step.info.get("pose")),
         )
+        if self._autosave:
+            self._autosave.played(self.view, self.autosave_s)
 
     def _step_back(self) -> None:
-        assert self.engine and self.view
+        assert self.engine and self.view and self._rewinding
         self._pacer.begin(time.monotonic())
-        self._rewind_steps += 1
-        wanted = min(REWIND_MOST, REWIND_FRAMES + self._rewind_steps // REWIND_FASTER_AFTER)
-        frames = min(wanted, self.engine.rewindable_frames)
+        frames, frame = self._rewinding.step()
         if frames:
-            frame = self.engine.rewind(frames=frames)
-            self._rewound += frames
             number = max(0, self.view.number - frames)
             self._show(frame=frame, number=number, info=self.engine.info, consistency=None)
-        back = f"{self._rewound / self.engine.world.rate:.1f} s back"
-        self.say(back if frames else f"{back}: one cannot go back further")
+        self.say(str(self._rewinding) if frames else f"{self._rewinding}: one cannot go back further")
 
     def _reset(self, index: int) -> None:
         assert self.engine
@@ -255,7 +261,7 @@ class Worker(CommandThread):
     def _present(self, frame: np.ndarray, start: int, number: int, info: Mapping[str, Any]) -> None:
         """Show the first frame of another session."""
         self._meter.restart()
-        self._rewinding = False
+        self._rewinding = None
         session = self.view.session + 1 if self.view else 0
         shows = self.view.shows if self.view else GENERATED
         self._beside.jump()
@@ -288,10 +294,6 @@ class Worker(CommandThread):
         if self.view:
             self._beside.close()
             self._reel.end()
-            if self._saves and self.view.number and not self.error:
-                self._autosave(self._saves.autosave(self.engine.world.name))
+            if self._autosave and self.view.number and not self.error:
+                self.recorded.append(self._autosave.finish(self.view))
         self.engine.close()
-
-    def _autosave(self, path: Path) -> None:
-        self.save(path)
-        self.recorded.append(self.note.text)

@@ -40,6 +40,7 @@ class FakeEngine:
     checkpoint_hash: str = "cafe"
     num_starts: int = 3
     step_s: float = 0.0
+    writing_s: float = 0.0  # that the disk takes for a save
     fails_at: int | None = None
     failure: Exception = field(default_factory=lambda: EngineError("the network lost its way; start again"))
     actions: list[Action] = field(default_factory=list)
@@ -51,9 +52,15 @@ class FakeEngine:
     loaded: list[str] = field(default_factory=list)  # names
     starts: list[int] = field(default_factory=list)
     closed: bool = False
+    graphs: bool | None = None  # as it was loaded with
+    device_asked: str = ""
+    steps_asked: int | None = None
+    asked: list[tuple[str, int | None]] = field(default_factory=list)  # device, denoise steps: of each load
 
-    def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None):
+    def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None, graphs=True):
         """In place of Engine.load."""
+        self.graphs, self.device_asked, self.steps_asked = graphs, device, denoise_steps
+        self.asked.append((device, denoise_steps))
         self.loaded.append(name)
         if name == "nowhere":
             raise EngineError("there is no world 'nowhere'")
@@ -131,7 +138,10 @@ class FakeEngine:
         self.set_recall(replace(self.recall, on=on))
 
     def save(self, path, **notes):
-        """A picture and numbers in a file of the real kind."""
+        return self.prepare_save(**notes)(path)
+
+    def prepare_save(self, **notes):
+        """What writes a picture and numbers to a file of the real kind."""
         import torch
 
         from engine.data import savefile
@@ -139,9 +149,13 @@ class FakeEngine:
         state = {"heading": self.heading, "place": self.place, "count": self.count, "seed": self.seed}
         state["recall"] = self.recall.as_json()
         meta = {"world": self.world.name, "checkpoint_hash": self.checkpoint_hash, "notes": notes, **state}
-        return savefile.write(
-            path, {"frame": torch.from_numpy(self.draw() if self.told is None else self.told.copy())}, meta
-        )
+        frame = torch.from_numpy(self.draw() if self.told is None else self.told.copy())
+
+        def write(path):
+            time.sleep(self.writing_s)
+            return savefile.write(path, {"frame": frame}, meta)
+
+        return write
 
     def restore(self, path) -> np.ndarray:
         from engine.data import savefile

@@ -35,6 +35,12 @@ def test_headless_has_a_tour_of_its_own(engine):
     assert {action.keys for action in engine.actions} > {("forward",)} or len(set(engine.actions)) > 1
 
 
+def test_graphs_are_what_the_command_line_says(engine):
+    for word, graphs in ((), True), (("graphs=false",), False), (("graphs=true",), True):
+        assert app.main(["headless=true", "frames=1", *word], engine.load) == 0
+        assert engine.graphs is graphs
+
+
 def test_headless_needs_no_pygame():
     code = (
         "import sys; sys.path.insert(0, 'tests/play'); sys.modules['pygame'] = None\n"
@@ -55,6 +61,7 @@ def test_headless_needs_no_pygame():
         (["start=-1"], "at least 0, not -1"),
         (["sensitivity=nan"], "a number above 0, not nan"),
         (["scaling=blurred"], "one of smooth, sharp, whole, not 'blurred'"),
+        (["autosave_seconds=-1"], "0 for never, or more, not -1"),
         (["scale=0"], "a number above 0, not 0"),
         (["script=/none.yaml"], "cannot read the script /none.yaml"),
         (["world=nowhere"], "there is no world 'nowhere'"),

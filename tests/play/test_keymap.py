@@ -8,7 +8,7 @@ import pytest
 from engine import world as worlds
 from engine.action import Action
 from engine.errors import WorldError
-from engine.play.hud import WINDOW_KEYS
+from engine.play.bindings import WINDOW_KEYS
 from engine.play.keymap import Keymap
 from engine.world import FrameSize, Key, MouseAxis, World
 

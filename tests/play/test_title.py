@@ -115,13 +115,13 @@ def test_a_game_of_ones_own_is_chosen_and_started(player, games):
         p.until(lambda: p.worker and pygame.display.get_init() and pygame.display.get_surface())
         p.press(pygame.K_TAB)
         p.until(lambda: p.engine.loaded[1:] and p.worker.engine)
-        assert p.game._title._current.world.name == "lamp" and len(p.game._title._cards) == 1
+        assert p.game._opening._title._current.world.name == "lamp" and len(p.game._opening._title._cards) == 1
         p.press(pygame.K_RETURN)
         p.frames(3)
 
     def by_click(p):
-        p.until(lambda: p.game and p.game._title and len(p.game._title._names) == 3)
-        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=p.game._title._names[2].center)
+        p.until(lambda: p.game and p.game._opening._title and len(p.game._opening._title._names) == 3)
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=p.game._opening._title._names[2].center)
         p.until(lambda: p.engine.loaded[1:])
         p.press(pygame.K_RETURN)
         p.frames(3)
@@ -137,8 +137,8 @@ def test_a_game_of_ones_own_is_chosen_and_started(player, games):
 
 def test_a_game_of_ones_own_named_on_the_command_line_has_a_title_screen(player, games):
     def steps(p):
-        p.until(lambda: p.game and p.game._title and p.game._title._names)
-        assert p.game._title._current.world.name == "lamp"
+        p.until(lambda: p.game and p.game._opening._title and p.game._opening._title._names)
+        assert p.game._opening._title._current.world.name == "lamp"
         p.press(pygame.K_RETURN)
         p.frames(3)
 

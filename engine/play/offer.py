@@ -1,0 +1,82 @@
+"""The worlds that can be played: what loads each, as the player's settings say, and its title screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import ConfigError
+from engine.play.preferences import Kept
+from engine.play.saves import Saves
+from engine.play.settings import Settings
+from engine.play.shelf import Shelved, shelf, shelved
+
+if TYPE_CHECKING:
+    from engine.core import Engine
+    from engine.play.title import Title
+
+Load = Callable[..., "Engine"]
+
+
+class Offer:
+    """The world that the command line names, and the others beside it."""
+
+    def __init__(self, settings: Settings, load: Load | None, kept: Kept, saves: Saves):
+        """`load`: stands in for Engine.load."""
+        self._settings, self._load, self._kept, self._saves = settings, load, kept, saves
+        self.unused = ""  # which of the player's settings cannot be used here, in a sentence
+        self.first = shelved(settings.world)
+        self.heading = self.first.world.title if self.first else Path(settings.world).name
+        self._shelf = shelf(Path(settings.games), self.first) if self.first else []
+
+    @property
+    def note(self) -> str:
+        """What the player is to know about their settings."""
+        return self._kept.fault or self.unused
+
+    def title(self, shown: Shelved) -> Title:
+        """The title screen of a world."""
+        from engine.play.title import Title
+
+        settings = self._kept.over(self._settings)
+        steps = settings.denoise_steps or "the checkpoint's own number of"
+        machine = f"loading for device {settings.device} with {steps} denoise steps a frame"
+        return Title(self._shelf, shown, self._saves.newest_first(shown.world.name), machine)
+
+    def loader(self, name: str | None = None) -> Callable[[], Engine]:
+        """What loads a world, by default the first, with the settings of when it is called."""
+
+        def loaded() -> Engine:
+            settings = self._kept.over(self._settings)
+            return load_engine(settings, self._load, world=name, device=self._device(settings))
+
+        return loaded
+
+    def _device(self, settings: Settings) -> str:
+        """The device of the settings. One that was kept, and is not there today, is no error but a note."""
+        if settings.device != "auto" and "device" not in self._kept.fixed:
+            from engine.model.machine import find_device
+
+            try:
+                find_device(settings.device)
+            except ConfigError as error:
+                self.unused = f"your setting is not used: {error}"
+                return "auto"
+        return settings.device
+
+
+def load_engine(settings: Settings, load: Load | None, world: str | None = None, device: str | None = None) -> Engine:
+    """The engine of the settings. `load` stands in for Engine.load, `world` and `device` for those of the settings."""
+    if load is None:
+        from engine.core import Engine  # brings torch: seconds, which the window shows as loading
+
+        load = Engine.load
+    return load(
+        world or settings.world,
+        device=device or settings.device,
+        seed=settings.seed,
+        denoise_steps=settings.denoise_steps,
+        threads=settings.threads,
+        graphs=settings.graphs,
+    )

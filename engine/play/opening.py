@@ -1,0 +1,76 @@
+"""What the window shows before one plays: the title screen, and that the network loads."""
+
+from __future__ import annotations
+
+import time
+
+import pygame
+
+from engine.play.loading import LoadingScreen
+from engine.play.offer import Offer
+from engine.play.shelf import Shelved
+from engine.play.title import Asked
+from engine.play.worker import Worker
+from engine.world import World
+
+
+class Opening:
+    """A title screen, if one is to choose; once something is chosen, or if not, the loading screen."""
+
+    def __init__(self, offer: Offer, worker: Worker, chooses: bool):
+        self._offer, self._worker = offer, worker
+        self._shown = offer.first if chooses else None
+        self._title = offer.title(self._shown) if self._shown else None
+        self._loading = LoadingScreen(offer.heading)
+        self._chosen_at: float | None = None  # time.monotonic
+        self._note = ""  # why what was chosen could not be loaded
+
+    @property
+    def is_choosing(self) -> bool:
+        """Whether the title screen is shown."""
+        if self._title is None or self._worker.view:
+            return False
+        note = self._worker.note
+        if self._chosen_at is not None and note.said > self._chosen_at:  # it could not be loaded: choose another
+            self._chosen_at, self._note = None, note.text
+        return self._chosen_at is None
+
+    @property
+    def world(self) -> World | None:
+        """The world whose title screen it is."""
+        return self._shown.world if self._shown else None
+
+    def handle(self, event: pygame.event.Event) -> bool:
+        """An event on the title screen; whether it asks for the settings."""
+        assert self._title
+        asked = self._title.handle(event)
+        if isinstance(asked, Shelved):
+            self._show(asked)
+        elif asked and asked is not Asked.SETTINGS:
+            card, worker = asked, self._worker
+            self._chosen_at, self._note = time.monotonic(), ""
+            worker.post(lambda: worker.load(card.save) if card.save else worker.open_start(card.start))
+        return asked is Asked.SETTINGS
+
+    def load_again(self) -> None:
+        """The settings are others: load the world with them."""
+        if self._shown:
+            self._offer.unused = ""
+            self._show(self._shown)
+
+    def draw(self, surface: pygame.Surface, elapsed_s: float) -> None:
+        """Draw it as it is `elapsed_s` after the window opened."""
+        if self._title and self.is_choosing:
+            if engine := self._worker.engine:
+                self._title.machine = f"drawn on {engine.device} with {engine.denoise_steps} denoise steps a frame"
+            self._title.note = self._note or self._offer.note
+            self._title.draw(surface)
+        else:
+            self._loading.draw(surface, elapsed_s)
+
+    def _show(self, chosen: Shelved) -> None:
+        """Turn to the title screen of a world, which loads meanwhile."""
+        load = self._offer.loader(chosen.name)
+        self._shown, self._title, self._note = chosen, self._offer.title(chosen), ""
+        self._loading = LoadingScreen(chosen.world.title)
+        self._worker.post(lambda: self._worker.open_world(load))
