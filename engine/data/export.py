@@ -10,7 +10,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from engine.data.recording import open_recording
+from engine.data import recording_video
+from engine.data.recording import VIDEO_FILE, open_recording
 from engine.errors import ConfigError, RecordingError
 
 # What comes after the frames have been chosen. A GIF has 256 colours, which are chosen for all of its frames; an mp4 in
@@ -46,7 +47,8 @@ def export(path: Path | str, kind: str, every: int = 1, out: Path | str | None =
         if kind == "png":
             part.mkdir()
         count = math.ceil(len(recording) / every)
-        _convert(recording.path / "video.mp4", kind, every, count, recording.meta["rate"] / every, part)
+        size = recording.meta["height"], recording.meta["width"]
+        _convert(recording.path / VIDEO_FILE, size, kind, every, count, recording.meta["rate"] / every, part)
         _remove(out)
         os.replace(part, out)
     except OSError as error:
@@ -54,12 +56,13 @@ def export(path: Path | str, kind: str, every: int = 1, out: Path | str | None =
     return out
 
 
-def _convert(video: Path, kind: str, every: int, count: int, rate: float, part: Path) -> None:
-    """Have ffmpeg write `count` frames to `part`, shown at `rate` frames per second."""
+def _convert(video: Path, size: tuple[int, int], kind: str, every: int, count: int, rate: float, part: Path) -> None:
+    """Have ffmpeg write `count` frames of size (height, width) to `part`, shown at `rate` frames per second."""
     filters, options = MAKERS[kind]
     chosen = f"select=not(mod(n\\,{every})),setpts=N/({rate:g}*TB)"
     command = [
-        *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin", "-i", str(video)),
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin"),
+        *recording_video.source(video, *size),
         *("-vf", chosen + filters, "-r", f"{rate:g}", "-frames:v", str(count), "-an", *options),
         *(("-start_number", "0", str(part / "frame_%05d.png")) if kind == "png" else (str(part),)),
     ]

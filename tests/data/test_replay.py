@@ -13,7 +13,7 @@ import pytest
 from engine import Engine, checkpoint
 from engine.data.recording import BEGINNING, Recorder, open_recording
 from engine.data.replay import replay
-from engine.errors import ConfigError, EngineError, RecordingError
+from engine.errors import EngineError, RecordingError
 from tests.conftest import random_model
 from tests.test_core import WALK
 
@@ -106,7 +106,7 @@ def test_a_recording_from_the_middle_needs_its_session(toy_engine: Engine, tmp_p
         ({"height": 32}, RecordingError, "other actions or frames"),
         ({"start": 9}, EngineError, "ships 0 to 1"),
         ({"start": None}, EngineError, "None"),
-        ({"seed": "x"}, ConfigError, "seed"),
+        ({"seed": "x"}, RecordingError, "seed .x."),
         ({"first_frame": "x"}, RecordingError, "'x'"),
         ({"format": 7}, RecordingError, "format 7"),
     ],
