@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.action import Action
 from engine.config import is_seed
+from engine.data.machine import describe_machine
 from engine.data.recording import BEGINNING, Recording, digest, open_recording
 from engine.data.recording_files import find_file
 from engine.errors import RecordingError, shown
@@ -44,7 +45,7 @@ class Replay:
     num_frames: int  # of the recording
     num_same: int  # equal in every pixel
     first_difference: int | None  # number of the first frame that is not
-    circumstances: tuple[str, ...]  # what differs from the recording's: checkpoint, device, denoise steps
+    circumstances: tuple[str, ...]  # what differs from the recording's: checkpoint, device, denoise steps, machine
 
     @property
     def same(self) -> bool:
@@ -124,11 +125,14 @@ def check_world(tape: Recording, world: World) -> None:
 def _circumstances(meta: dict[str, Any], engine: Player) -> list[str]:
     recorded, here = meta.get("checkpoint_hash"), engine.checkpoint_hash
     was_device = meta.get("device", engine.device)
+    was_machine = meta.get("machine")
     now = {
         "checkpoint": (recorded[:12] if isinstance(recorded, str) else recorded, here[:12]),
         "device": (was_device, engine.device),
         "denoise steps": (meta.get("denoise_steps", engine.denoise_steps), engine.denoise_steps),
     }
+    if was_machine is not None and was_device == engine.device:  # another device says that already
+        now["machine"] = (was_machine, describe_machine(engine.device))
     return [f"{name} was {_named(then)}, is {here}" for name, (then, here) in now.items() if then != here]
 
 
