@@ -19,7 +19,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -206,10 +206,20 @@ class Recording:
     def __len__(self) -> int:
         return len(self.actions)
 
+    def each_frame(self) -> Iterator[np.ndarray]:
+        """Its frames one after the other, uint8 RGB [height, width, 3]: as `frames`, for a recording of any length."""
+        video, (height, width) = self.path / VIDEO_FILE, self.frame_size
+        return islice(recording_video.read(video, height, width, 0.0), len(self))
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Height and width of its frames."""
+        return self.meta["height"], self.meta["width"]
+
     def frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """uint8 RGB [stop - start, height, width, 3], as the video shows them."""
         start, stop, _ = slice(start, stop).indices(len(self))
-        height, width, count = self.meta["height"], self.meta["width"], max(0, stop - start)
+        (height, width), count = self.frame_size, max(0, stop - start)
         if not count:
             return np.empty((0, height, width, 3), dtype=np.uint8)
         # Seeking half a frame early lands on the wanted frame whichever way its time was rounded.

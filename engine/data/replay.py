@@ -103,13 +103,19 @@ def _begin(tape: Recording, engine: Player) -> np.ndarray:
     beginning = find_file(tape.path, BEGINNING)
     if beginning:
         return engine.restore(beginning)
+    start, seed = first_start(tape)
+    return engine.reset(start, seed=seed)
+
+
+def first_start(tape: Recording) -> tuple[int, int]:
+    """The start scene and the seed of a recording that begins where its session did. Raises RecordingError."""
     number, start, seed = (tape.meta.get(name) for name in ("first_frame", "start", "seed"))
     if number not in (0, None):
         raise RecordingError(f"{tape.path} begins at frame {shown(number)} of its session, which it does not hold")
     if not is_seed(seed) or type(start) is not int or not 0 <= start < MOST_STARTS:
         said = f"start scene {shown(start)}, seed {shown(seed)}"
         raise RecordingError(f"{tape.path} does not say where its session began: {said}; the recording is damaged")
-    return engine.reset(start, seed=seed)
+    return start, seed
 
 
 def check_world(tape: Recording, world: World) -> None:
