@@ -46,3 +46,10 @@ class SaveError(EngineError):
 def shown(value: Any) -> str:
     """A value found in a file, for a sentence about it: on one line, and short however long the value is."""
     return _SHORT.repr(value)
+
+
+def one_line(error: Exception) -> str:
+    """The text of another library's error, for a sentence that ends with it: on one line, and not long."""
+    text = " ".join(str(error).split())
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= 300 else f"{text[:297]}..."

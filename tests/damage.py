@@ -170,6 +170,11 @@ class Damager:
             path.write_bytes(self.one_of([b"", b"{}", b"[" * 50_000, b"\xff" * 64, b"[]\n" * 99, b"1" + b"0" * 5000]))
 
 
+def one_sentence(text: str) -> bool:
+    """Whether a person can read it: on one line, not long, and no traceback."""
+    return text.isprintable() and 10 < len(text) < 600 and "Traceback" not in text
+
+
 def copied(folder: Path, to: Path) -> Path:
     """A fresh copy of a folder at `to`."""
     shutil.rmtree(to, ignore_errors=True)

@@ -12,7 +12,7 @@ from engine import Engine, EngineError
 from engine.data.recording import BEGINNING, Recorder, open_recording
 from engine.data.replay import replay
 from engine.play import app
-from tests.damage import Damager, copied, within
+from tests.damage import Damager, copied, one_sentence, within
 from tests.test_core import WALK
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits on time and memory are POSIX's")
@@ -36,10 +36,6 @@ def recorded(engine: Engine, folder: Path, first_frame: int) -> Path:
         recorder.add(step.frame, engine.action_spec.encode(action), step.latency_ms, step.info["pose"])
     recorder.close()
     return folder
-
-
-def one_sentence(text: str) -> bool:
-    return text.isprintable() and 10 < len(text) < 600 and "Traceback" not in text
 
 
 @pytest.mark.parametrize("first_frame", [0, 5])

@@ -1,4 +1,4 @@
-"""Which kind of machine frames were made on: on another, the same numbers are rounded otherwise."""
+"""On what frames were made: another machine, or another number of threads, rounds the same sums otherwise."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ def describe_machine(device: str) -> str:
     else:
         chip = device
     return f"{chip}, PyTorch {torch.__version__}"
+
+
+def num_threads(device: str) -> int | None:
+    """How many threads of the CPU share in making frames, which decides how sums are rounded; None where none do."""
+    import torch
+
+    return torch.get_num_threads() if device == "cpu" else None
 
 
 def processor() -> str:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RecordingError, shown
+from engine.errors import RecordingError, one_line, shown
 
 FORMAT = 1
 META = "recording.json"
@@ -17,6 +17,7 @@ MOST_LINE_BYTES = 1 << 20
 MOST_PIXELS = 8192  # on a side
 RATES = (1e-2, 1e3)  # frames per second
 MOST_DENOISE_STEPS = 1000
+MOST_THREADS = 1 << 16
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -31,7 +32,7 @@ def find_file(folder: Path, name: str) -> Path | None:
         at_home = path.resolve(strict=True).parent == folder.resolve(strict=True)
         is_plain = stat.S_ISREG(path.stat().st_mode)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-        raise RecordingError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+        raise RecordingError(f"cannot read {path}: {one_line(error)}") from error
     if not at_home or not is_plain:
         raise RecordingError(f"{path} is not a file of the recording's own; the recording is damaged")
     return path
@@ -47,7 +48,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
             blob = file.read(MOST_META_BYTES + 1)
         meta = json.loads(blob.decode()) if len(blob) <= MOST_META_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
-        raise RecordingError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+        raise RecordingError(f"{path} cannot be read: {one_line(error)}") from error
     found = meta.get("format") if isinstance(meta, dict) else None
     if not isinstance(meta, dict) or found != FORMAT:
         later = "; update the engine" if type(found) is int and found > FORMAT else ""
@@ -73,6 +74,7 @@ FIELDS = {
     "width": _is_size,
     "rate": lambda value: _is_number(value) and RATES[0] <= value <= RATES[1],
     "denoise_steps": lambda value: value is None or (type(value) is int and 1 <= value <= MOST_DENOISE_STEPS),
+    "threads": lambda value: value is None or (type(value) is int and 1 <= value <= MOST_THREADS),
 }
 
 

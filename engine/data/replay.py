@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.action import Action
 from engine.config import is_seed
-from engine.data.machine import describe_machine
+from engine.data.machine import describe_machine, num_threads
 from engine.data.recording import BEGINNING, Recording, digest, open_recording
 from engine.data.recording_files import find_file
 from engine.errors import RecordingError, shown
@@ -45,7 +45,7 @@ class Replay:
     num_frames: int  # of the recording
     num_same: int  # equal in every pixel
     first_difference: int | None  # number of the first frame that is not
-    circumstances: tuple[str, ...]  # what differs from the recording's: checkpoint, device, denoise steps, machine
+    circumstances: tuple[str, ...]  # what differs from the recording's: checkpoint, device, ...
 
     @property
     def same(self) -> bool:
@@ -129,16 +129,19 @@ def check_world(tape: Recording, world: World) -> None:
 
 
 def _circumstances(meta: dict[str, Any], engine: Player) -> list[str]:
-    recorded, here = meta.get("checkpoint_hash"), engine.checkpoint_hash
-    was_device = meta.get("device", engine.device)
-    was_machine = meta.get("machine")
+    recorded, hash_here = meta.get("checkpoint_hash"), engine.checkpoint_hash
+    device, steps = meta.get("device", engine.device), meta.get("denoise_steps", engine.denoise_steps)
     now = {
-        "checkpoint": (recorded[:12] if isinstance(recorded, str) else recorded, here[:12]),
-        "device": (was_device, engine.device),
-        "denoise steps": (meta.get("denoise_steps", engine.denoise_steps), engine.denoise_steps),
+        "checkpoint": (recorded[:12] if isinstance(recorded, str) else recorded, hash_here[:12]),
+        "device": (device, engine.device),
+        "denoise steps": (steps, engine.denoise_steps),
     }
-    if was_machine is not None and was_device == engine.device:  # another device says that already
-        now["machine"] = (was_machine, describe_machine(engine.device))
+    if device == engine.device:  # another device says that already
+        machine, threads = describe_machine(engine.device), num_threads(engine.device)
+        now |= {
+            "machine": (meta.get("machine", machine), machine),
+            "number of threads": (meta.get("threads", threads), threads),
+        }
     return [f"{name} was {_named(then)}, is {here}" for name, (then, here) in now.items() if then != here]
 
 

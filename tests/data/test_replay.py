@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from engine import Engine, checkpoint
 from engine.data.machine import describe_machine
@@ -101,6 +102,18 @@ def test_another_machine_claims_nothing(toy_engine: Engine, recorded: Path) -> N
     assert str(found) == "not the same replay: device was cuda, is cpu; all 13 frames are the same"
 
 
+def test_another_number_of_threads_claims_nothing_and_as_many_are_taken_again(
+    toy_engine: Engine, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay(changed(recorded, threads=1), toy_engine).same
+    found = replay(changed(recorded, threads=2), toy_engine)
+    assert str(found) == "not the same replay: number of threads was 2, is 1; all 13 frames are the same"
+    torch.set_num_threads(2)
+    assert replay(changed(recorded, threads=1), toy_engine).circumstances == ("number of threads was 1, is 2",)
+    assert app.main(["world=toy", "device=cpu", f"replay={recorded.with_name('changed')}"]) == 0
+    assert torch.get_num_threads() == 1 and capsys.readouterr().out == "all 13 frames are the same\n"
+
+
 def test_a_thousand_frames_are_the_same_one_by_one(
     toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,7 +122,8 @@ def test_a_thousand_frames_are_the_same_one_by_one(
     assert app.main([*words, "headless=true", "frames=999", "start=1", "seed=4", f"record={folder}"]) == 0
     tape = open_recording(folder)
     assert len(tape) == 1000 and len(set(tape.digests)) > 900, "a still picture would prove nothing"
-    assert tape.meta["machine"] == describe_machine("cpu") and tape.meta["device"] == "cpu"
+    told = {name: tape.meta[name] for name in ("machine", "device", "threads")}
+    assert told == {"machine": describe_machine("cpu"), "device": "cpu", "threads": 1}
     capsys.readouterr()
     assert app.main([*words, f"replay={folder}"]) == 0
     assert capsys.readouterr().out == "all 1000 frames are the same\n"
