@@ -170,6 +170,11 @@ class Damager:
             path.write_bytes(self.one_of([b"", b"{}", b"[" * 50_000, b"\xff" * 64, b"[]\n" * 99, b"1" + b"0" * 5000]))
 
 
+def rounds(usual: int) -> int:
+    """How often a test damages something: MAG_DAMAGE_ROUNDS=1000 python -m pytest -k mutations"""
+    return int(os.environ.get("MAG_DAMAGE_ROUNDS", usual))
+
+
 def one_sentence(text: str) -> bool:
     """Whether a person can read it: on one line, not long, and no traceback."""
     return text.isprintable() and 10 < len(text) < 600 and "Traceback" not in text

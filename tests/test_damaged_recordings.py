@@ -12,11 +12,11 @@ from engine import Engine, EngineError
 from engine.data.recording import BEGINNING, Recorder, open_recording
 from engine.data.replay import replay
 from engine.play import app
-from tests.damage import Damager, copied, one_sentence, within
+from tests.damage import Damager, copied, one_sentence, rounds, within
 from tests.test_core import WALK
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits on time and memory are POSIX's")
-ROUNDS = int(os.environ.get("MAG_DAMAGE_ROUNDS", "110"))  # of each kind of recording
+ROUNDS = rounds(110)  # of each kind of recording
 
 
 def recorded(engine: Engine, folder: Path, first_frame: int) -> Path:

@@ -13,11 +13,11 @@ from engine import EngineError
 from engine import world as worlds
 from engine.data.episode import open_episode, write_episode
 from engine.data.import_recordings import import_recordings
-from tests.damage import Damager, copied, one_sentence, pickled, within
+from tests.damage import Damager, copied, one_sentence, pickled, rounds, within
 from tests.toy import HERE, play, record_play
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits on time and memory are POSIX's")
-ROUNDS = int(os.environ.get("MAG_DAMAGE_ROUNDS", "220"))
+ROUNDS = rounds(220)
 
 
 def write(folder: Path) -> Path:
