@@ -31,6 +31,7 @@ TENSORS = {
     "infinity": lambda t: t["bank.poses"].fill_(float("inf")),
     "a slot of no entry": lambda t: t["moments.numbers"][-1, 3:].fill_(77),
     "a negative slot": lambda t: t["moments.numbers"][0, 3:].fill_(-2),
+    "an entry in two slots": lambda t: t["moments.numbers"][-1, 3:].fill_(0),
     "frames that jump": lambda t: t["moments.numbers"][-1, :1].add_(1),
     "frames below": lambda t: t["moments.numbers"][:, :1].sub_(1000),
 }
