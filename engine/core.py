@@ -46,8 +46,8 @@ class Step:
 class Engine:
     """A generated world. `Engine.load`, then `reset`, then `step` for every frame.
 
-    The same seed, actions and device give the same frames, also after a save, a rewind or a branch. An engine is
-    closed by `close`, or by leaving a `with` block.
+    The same seed, actions and device (and threads of a CPU) give the same frames, also after a save, a rewind or a
+    branch. An engine is closed by `close`, or by leaving a `with` block.
     """
 
     def __init__(

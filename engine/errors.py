@@ -1,5 +1,11 @@
 """Errors a user can mend: each message says what was wrong, the value, and the way out."""
 
+import reprlib
+from typing import Any
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
 
 class EngineError(Exception):
     """Anything a user of the engine did or met that stops the work; `str(error)` is one clear sentence."""
@@ -35,3 +41,15 @@ class SessionError(EngineError):
 
 class SaveError(EngineError):
     """A saved session cannot be written or read, or belongs to another world or checkpoint."""
+
+
+def shown(value: Any) -> str:
+    """A value found in a file, for a sentence about it: on one line, and short however long the value is."""
+    return _SHORT.repr(value)
+
+
+def one_line(error: Exception) -> str:
+    """The text of another library's error, for a sentence that ends with it: on one line, and not long."""
+    text = " ".join(str(error).split())
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= 300 else f"{text[:297]}..."

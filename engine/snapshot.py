@@ -12,7 +12,7 @@ import torch
 
 from engine.config import is_seed
 from engine.data import saved_state, savefile, thumbnails
-from engine.errors import SaveError
+from engine.errors import SaveError, one_line, shown
 from engine.model.memory_bank import MemoryBank
 from engine.model.moments import Moment
 from engine.model.recall import Recall
@@ -88,21 +88,23 @@ class Snapshot:
         """What `packed` wrote, on `device`. Raises SaveError if it is damaged, or of another world or checkpoint."""
         tensors, meta = savefile.read(path)
         if meta.get("world") != world_name:
-            raise SaveError(f"{path} is of world {meta.get('world')!r}, not of {world_name!r}")
+            raise SaveError(f"{path} is of world {shown(meta.get('world'))}, not of {world_name!r}")
         if meta.get("checkpoint_hash") != checkpoint_hash:
-            held = str(meta.get("checkpoint_hash"))[:12]
+            held = shown(str(meta.get("checkpoint_hash"))[:12]).strip("'")
             raise SaveError(f"{path} was made with checkpoint {held}, not {checkpoint_hash[:12]}: load that one")
         packed, actions = tensors.pop("thumbnails", None), tensors.pop("actions", None)
         moments, bank = saved_state.unpack(tensors, settings, device)
         pictures = thumbnails.unpack(packed, bank.num_entries, thumbnails.shape_of(settings.height, settings.width))
         seed, begun = meta.get("seed"), meta.get("begun")
         if not is_seed(seed) or type(begun) is not int or not 1 <= begun <= moments[-1].num_frames:
-            raise SaveError(f"the saved session {path} is damaged: seed {seed!r}, {begun!r} frames of history")
+            raise SaveError(
+                f"the saved session {path} is damaged: seed {shown(seed)}, {shown(begun)} frames of history"
+            )
         try:
             recall = Recall.from_json(meta.get("recall", Recall().as_json()))
             recall.check(bank.num_entries, settings.memory_entries)
         except ValueError as error:
-            raise SaveError(f"the saved session {path} is damaged: {error}") from error
+            raise SaveError(f"the saved session {path} is damaged: {one_line(error)}") from error
         moments[-1] = replace(moments[-1], recall=recall)
         past = _past(meta.get("start"), actions, (moments[-1].num_frames - begun, settings.action_size))
         return cls(tuple(moments), bank, begun, seed, checkpoint_hash, pictures, past)
@@ -114,4 +116,4 @@ def _past(start: Any, actions: torch.Tensor | None, shape: tuple[int, int]) -> P
     fits = actions is not None and tuple(actions.shape) == shape and actions.dtype == torch.float32
     if type(start) is int and start >= 0 and actions is not None and fits and torch.isfinite(actions).all():
         return Past(start, tuple(actions.numpy()))
-    raise SaveError(f"the saved session is damaged: start {start!r} and {shape[0]} actions since do not fit")
+    raise SaveError(f"the saved session is damaged: start {shown(start)} and {shape[0]} actions since do not fit")

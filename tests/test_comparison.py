@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from docs import compare
+
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
 HELD = {int(number): test for number, test in re.findall(r"^(\d+)\. `(tests/[\w/.]+::\w+)`", TEXT, re.MULTILINE)}
@@ -33,3 +35,23 @@ def test_the_tests_exist() -> None:
         path, name = test.split("::")
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, test
+
+
+def test_the_readme_says_in_short_what_the_page_says() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert compare.fill(readme, TEXT) == readme, "python -m docs.compare writes it anew"
+    rows = compare.rows(compare.table(TEXT))
+    assert len(rows) > 20 and all(len(row) == 8 for row in rows)
+    assert [row[0] for row in rows if row[1] == "no"] == ["Text prompt"]
+    for name, said, *others, test in rows:
+        assert said == "no" or re.fullmatch(r"\[`test_\w+`\]\(tests/[\w/]+\.py\)", test), name
+        assert set(others) <= {"yes", "no", "–", "?", "in part"}, name
+
+
+def test_others_are_shortened_to_no_more_than_was_said() -> None:
+    shortened = {
+        "yes (3.0)": "yes", 'yes: "if you only have CPU", a faster configuration': "yes", "no: asserts CUDA": "no",
+        "none found; a picture": "–", "unknown; 3.0 generates 40 at a time": "?", "buttons on a web page": "in part",
+        "not said": "in part",
+    }  # fmt: skip
+    assert {cell: compare.shorten(cell) for cell in shortened} == shortened

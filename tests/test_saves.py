@@ -17,6 +17,7 @@ from engine import Engine
 from engine.data import savefile
 from engine.errors import SaveError
 from engine.model.memory_bank import BUFFERS
+from tests.kills import kill_rounds
 from tests.test_core import WALK, assert_equal_frames, frames_of, walked
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,8 +124,8 @@ while True:
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
 def test_a_kill_while_saving_loses_no_save(tmp_path: Path) -> None:
-    path, random = tmp_path / "a.save", np.random.default_rng(0)
-    for _ in range(4):
+    path = tmp_path / "a.save"
+    for random in kill_rounds():
         saver = subprocess.Popen([sys.executable, "-c", SAVER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert saver.stdout
         saver.stdout.readline()

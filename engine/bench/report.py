@@ -21,6 +21,7 @@ from engine.bench import metrics
 from engine.bench.readme import read_figures
 from engine.bench.settings import ROOT
 from engine.bench.subject import Subject
+from engine.data.machine import processor
 from engine.errors import EngineError
 
 CEILING = 60.0  # dB: what equal frames score, so that a mean stays finite
@@ -125,13 +126,7 @@ def hardware(device: torch.device) -> str:
     """The device's name, with its cores where it is a CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    except OSError:
-        pass  # not Linux: the plain name will do
-    return f"{name}, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
+    return f"{processor()}, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
 
 
 def commit() -> str:

@@ -13,6 +13,8 @@ A folder of plain files, read lazily:
 from __future__ import annotations
 
 import json
+import stat
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import RecordingError
+from engine.errors import RecordingError, one_line, shown
 
 FORMAT = 1
 DEPTH_CELL = 8  # pixels on a side of one square of depth.npy
@@ -94,22 +96,24 @@ def open_episode(path: Path | str) -> Episode:
     """Open the episode in folder `path`. Raises RecordingError for anything but a whole episode."""
     path = Path(path)
     try:
-        meta = json.loads((path / "episode.json").read_text(encoding="utf-8"))
+        meta = json.loads(_plain(path / "episode.json").read_text(encoding="utf-8"))
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             found = meta.get("format") if isinstance(meta, dict) else meta
-            raise RecordingError(f"{path}: episode format {found!r} is not {FORMAT}")
+            raise RecordingError(f"{path}: episode format {shown(found)} is not {FORMAT}")
         stored = _open_array(path / "frames.npy")
         actions, poses = np.array(_open_array(path / "actions.npy")), np.array(_open_array(path / "poses.npy"))
         palette = np.array(_open_array(path / "palette.npy")) if (path / "palette.npy").exists() else None
         depth = _open_array(path / "depth.npy") if (path / "depth.npy").exists() else None
     except FileNotFoundError as error:
         raise RecordingError(f"{path} is not a whole episode: there is no {Path(error.filename).name}") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise RecordingError(f"{path} is not a whole episode: {' '.join(str(error).split())}") from error
+    except (OSError, ValueError, EOFError, RecursionError) as error:
+        raise RecordingError(f"{path} is not a whole episode: {one_line(error)}") from error
     for fault in _faults(stored, actions, poses, palette, depth):
         raise RecordingError(f"{path} is not a whole episode: {fault}")
     if meta.get("num_frames") != len(stored):
-        raise RecordingError(f"{path} is not a whole episode: {len(stored)} frames, not {meta.get('num_frames')}")
+        raise RecordingError(
+            f"{path} is not a whole episode: {len(stored)} frames, not {shown(meta.get('num_frames'))}"
+        )
     return Episode(path, meta, actions, poses, stored, palette, depth)
 
 
@@ -118,9 +122,19 @@ def find_episodes(root: Path | str) -> list[Path]:
     return sorted(found.parent for found in Path(root).glob("**/episode.json"))
 
 
+def _plain(path: Path) -> Path:
+    """The path of a plain file, not one of a pipe or a device that is read without end. Raises OSError kinds."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(f"{path.name} is not a file")
+    return path
+
+
 def _open_array(path: Path) -> np.ndarray:
-    """The .npy file `path`, mapped read-only. Raises ValueError or EOFError if it is damaged or of objects."""
-    return np.lib.format.open_memmap(path, mode="r")
+    """The .npy file `path`, mapped read-only. Raises ValueError, EOFError or OSError if it is damaged or of objects."""
+    try:
+        return np.lib.format.open_memmap(_plain(path), mode="r")
+    except (TypeError, OverflowError, SyntaxError, tokenize.TokenError, MemoryError) as error:
+        raise ValueError(f"{path.name} does not say what it holds") from error
 
 
 def _faults(

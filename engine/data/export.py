@@ -6,11 +6,13 @@ import math
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import imageio_ffmpeg
 
-from engine.data.recording import open_recording
+from engine.data import recording_video
+from engine.data.recording import VIDEO_FILE, open_recording
 from engine.errors import ConfigError, RecordingError
 
 # What comes after the frames have been chosen. A GIF has 256 colours, which are chosen for all of its frames; an mp4 in
@@ -32,21 +34,45 @@ def export(path: Path | str, kind: str, every: int = 1, out: Path | str | None =
     frame_00000.png and so on, numbered as shown. It plays as fast as it was played. Raises ConfigError for
     another kind, RecordingError for what cannot be read or written.
     """
+    check_kind(kind, every)
+    recording = open_recording(path)
+    shot = Shot(recording.path / VIDEO_FILE, *recording.frame_size, len(recording), recording.meta["rate"])
+    return write(shot, kind, every, Path(out) if out else default_out(recording.path, "export", kind))
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A video to show elsewhere."""
+
+    video: Path
+    height: int
+    width: int
+    num_frames: int
+    rate: float  # frames per second
+
+
+def check_kind(kind: str, every: int) -> None:
+    """Raise ConfigError for a kind of file that is not made, or for no number of frames."""
     if kind not in MAKERS:
         raise ConfigError(f"a recording is exported as {', '.join(MAKERS)}, not {kind!r}")
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
         raise ConfigError(f"one frame of at least 1 is exported, not of {every!r}")
-    recording = open_recording(path)
-    default = recording.path / ("export" if kind == "png" else f"export.{kind}")
-    out = Path(out) if out else default
+
+
+def default_out(folder: Path, name: str, kind: str) -> Path:
+    """Where an export goes if nothing else is said: into the recording's folder; PNGs into a folder of their own."""
+    return folder / (name if kind == "png" else f"{name}.{kind}")
+
+
+def write(shot: Shot, kind: str, every: int, out: Path) -> Path:
+    """Write a shot to `out`, whole or not at all, and return that. Raises RecordingError."""
     part = out.with_name(out.name + ".part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove(part)
         if kind == "png":
             part.mkdir()
-        count = math.ceil(len(recording) / every)
-        _convert(recording.path / "video.mp4", kind, every, count, recording.meta["rate"] / every, part)
+        _convert(shot, kind, every, part)
         _remove(out)
         os.replace(part, out)
     except OSError as error:
@@ -54,12 +80,14 @@ def export(path: Path | str, kind: str, every: int = 1, out: Path | str | None =
     return out
 
 
-def _convert(video: Path, kind: str, every: int, count: int, rate: float, part: Path) -> None:
-    """Have ffmpeg write `count` frames to `part`, shown at `rate` frames per second."""
+def _convert(shot: Shot, kind: str, every: int, part: Path) -> None:
+    """Have ffmpeg write one of `every` frames to `part`."""
     filters, options = MAKERS[kind]
+    count, rate = math.ceil(shot.num_frames / every), shot.rate / every
     chosen = f"select=not(mod(n\\,{every})),setpts=N/({rate:g}*TB)"
     command = [
-        *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin", "-i", str(video)),
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-nostdin"),
+        *recording_video.source(shot.video, shot.height, shot.width),
         *("-vf", chosen + filters, "-r", f"{rate:g}", "-frames:v", str(count), "-an", *options),
         *(("-start_number", "0", str(part / "frame_%05d.png")) if kind == "png" else (str(part),)),
     ]
@@ -67,11 +95,11 @@ def _convert(video: Path, kind: str, every: int, count: int, rate: float, part: 
     if done.returncode:
         _remove(part)
         reason = (done.stderr.strip().splitlines() or ["ffmpeg gave no reason"])[-1]
-        raise RecordingError(f"{video.parent} cannot be exported as {kind}: {reason}")
+        raise RecordingError(f"{shot.video.parent} cannot be exported as {kind}: {reason}")
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

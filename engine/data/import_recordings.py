@@ -100,9 +100,14 @@ def _is_imported(recording: Recording, frames: int) -> bool:
     paths = find_episodes(recording.path / FOLDER)
     if not paths:
         return False
-    meta = open_episode(paths[-1]).meta
-    of, length = meta["recording"], meta["num_frames"]
-    return of["num_frames"] == len(recording) == of["first_frame"] + length and frames in (0, length)
+    try:
+        meta = open_episode(paths[-1]).meta
+    except RecordingError:
+        return False
+    of, length = meta.get("recording"), meta["num_frames"]
+    if not isinstance(of, dict) or type(of.get("first_frame")) is not int:
+        return False
+    return of.get("num_frames") == len(recording) == of["first_frame"] + length and frames in (0, length)
 
 
 def _import(recording: Recording, world: World, frames: int) -> list[Path]:

@@ -13,6 +13,10 @@ from engine.data.starts import load_start, start_source
 from engine.errors import WorldError
 
 
+class GameOver(WorldError):
+    """The real game does not go on: its player died or left the map."""
+
+
 class RealGame:
     """A world's real game, played from one of its start scenes.
 
@@ -50,11 +54,11 @@ class RealGame:
         return frame
 
     def step(self, action: Action) -> np.ndarray:
-        """The frame that follows `action`. Raises WorldError once the game is over."""
+        """The frame that follows `action`. Raises GameOver once there is none."""
         frame, _, terminated, truncated, info = self._env.step(action)
         self.pose = info.get("pose")
         if terminated or truncated:
-            raise WorldError("the real game is over here: its player died or left the map")
+            raise GameOver("the real game is over here: its player died or left the map")
         return frame
 
     def close(self) -> None:

@@ -19,19 +19,21 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
 
-from engine.data.recording_files import FORMAT, count_video_frames, read_lines, read_meta
+from engine.data import recording_video
+from engine.data.recording_files import FORMAT, META, find_file, read_lines, read_meta
 from engine.errors import FrameError, RecordingError
 from engine.world import World
 
-BEGINNING = "begin.save"
+LINES_FILE, VIDEO_FILE, BEGINNING = "actions.jsonl", "video.mp4", "begin.save"
 QUEUE_SECONDS = 10  # how long the disk may stand still before the recording gives up
 # A fragment can be read once it is written whole, so a kill loses at most a quarter of a second. 4:4:4 because chroma
 # at half resolution costs 4 dB on a game's flat colours; a single encoder thread because the generator needs the rest.
@@ -160,14 +162,14 @@ class Recorder:
             self.path.mkdir(parents=True, exist_ok=True)
             if any(self.path.iterdir()):
                 raise RecordingError(f"{self.path} is not empty; choose another folder to record to")
-            unfinished = self.path / "recording.json.part"
+            unfinished = self.path / f"{META}.part"
             unfinished.write_text(json.dumps(meta, indent=1))
-            os.replace(unfinished, self.path / "recording.json")
-            self._lines = (self.path / "actions.jsonl").open("w", encoding="utf-8")
+            os.replace(unfinished, self.path / META)
+            self._lines = (self.path / LINES_FILE).open("w", encoding="utf-8")
         except OSError as error:
             raise _unwritable(self.path, error) from error
         size = world.frame.width, world.frame.height
-        self._video = imageio_ffmpeg.write_frames(str(self.path / "video.mp4"), size, **{**VIDEO, "fps": world.rate})
+        self._video = imageio_ffmpeg.write_frames(str(self.path / VIDEO_FILE), size, **{**VIDEO, "fps": world.rate})
         try:
             self._video.send(None)
         except (OSError, RuntimeError) as error:
@@ -204,27 +206,28 @@ class Recording:
     def __len__(self) -> int:
         return len(self.actions)
 
+    def each_frame(self) -> Iterator[np.ndarray]:
+        """Its frames one after the other, uint8 RGB [height, width, 3]: as `frames`, for a recording of any length."""
+        video, (height, width) = self.path / VIDEO_FILE, self.frame_size
+        return islice(recording_video.read(video, height, width, 0.0), len(self))
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Height and width of its frames."""
+        return self.meta["height"], self.meta["width"]
+
     def frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """uint8 RGB [stop - start, height, width, 3], as the video shows them."""
         start, stop, _ = slice(start, stop).indices(len(self))
-        shape = self.meta["height"], self.meta["width"], 3
-        count = max(0, stop - start)
-        frames = np.empty((count, *shape), dtype=np.uint8)
+        (height, width), count = self.frame_size, max(0, stop - start)
         if not count:
-            return frames
+            return np.empty((0, height, width, 3), dtype=np.uint8)
         # Seeking half a frame early lands on the wanted frame whichever way its time was rounded.
         seconds = max(0.0, start - 0.5) / self.meta["rate"]
-        reader = imageio_ffmpeg.read_frames(str(self.path / "video.mp4"), input_params=["-ss", f"{seconds:.6f}"])
-        try:
-            if tuple(next(reader)["size"]) != (shape[1], shape[0]):
-                raise RecordingError(f"{self.path}: the video is not {shape[1]}x{shape[0]}; the recording is damaged")
-            for i in range(count):
-                frames[i] = np.frombuffer(next(reader), dtype=np.uint8).reshape(shape)
-        except (OSError, RuntimeError, StopIteration, ValueError) as error:
-            raise RecordingError(f"{self.path}: the video cannot be decoded; the recording is damaged") from error
-        finally:
-            reader.close()
-        return frames
+        frames = list(islice(recording_video.read(self.path / VIDEO_FILE, height, width, seconds), count))
+        if len(frames) < count:
+            raise RecordingError(f"{self.path}: the video ends before frame {stop}; the recording is damaged")
+        return np.stack(frames)
 
 
 def open_recording(path: Path | str) -> Recording:
@@ -235,8 +238,11 @@ def open_recording(path: Path | str) -> Recording:
     path = Path(path)
     meta = read_meta(path)
     size = len(meta["keys"]) + len(meta["mouse_limits"])
-    lines = read_lines(path / "actions.jsonl", size)[: count_video_frames(path / "video.mp4")]
-    if not lines:
+    rows, video = find_file(path, LINES_FILE), find_file(path, VIDEO_FILE)
+    lines = read_lines(rows, size) if rows else []
+    if lines and video:
+        del lines[recording_video.count_frames(video, meta["height"], meta["width"], len(lines)) :]
+    if not lines or not video:
         raise RecordingError(f"{path} holds no whole frame of a recording")
     return Recording(
         path=path,

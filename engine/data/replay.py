@@ -10,10 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.action import Action
+from engine.config import is_seed
+from engine.data.machine import describe_machine, num_threads
 from engine.data.recording import BEGINNING, Recording, digest, open_recording
-from engine.errors import RecordingError
+from engine.data.recording_files import find_file
+from engine.errors import RecordingError, shown
 from engine.model.recall import Recall
 from engine.world import World
+
+MOST_STARTS = 1 << 31  # no world has as many
 
 
 class Player(Protocol):
@@ -40,7 +45,7 @@ class Replay:
     num_frames: int  # of the recording
     num_same: int  # equal in every pixel
     first_difference: int | None  # number of the first frame that is not
-    circumstances: tuple[str, ...]  # what differs from the recording's: checkpoint, device, denoise steps
+    circumstances: tuple[str, ...]  # what differs from the recording's: checkpoint, device, ...
 
     @property
     def same(self) -> bool:
@@ -95,28 +100,51 @@ def heed_recall(tape: Recording, index: int, engine: Player) -> None:
 
 
 def _begin(tape: Recording, engine: Player) -> np.ndarray:
-    if (tape.path / BEGINNING).exists():
-        return engine.restore(tape.path / BEGINNING)
-    number = tape.meta.get("first_frame", 0)
-    if number != 0:
-        raise RecordingError(f"{tape.path} begins at frame {number!r} of its session, and does not hold that session")
-    return engine.reset(tape.meta.get("start"), seed=tape.meta.get("seed"))
+    beginning = find_file(tape.path, BEGINNING)
+    if beginning:
+        return engine.restore(beginning)
+    start, seed = first_start(tape)
+    return engine.reset(start, seed=seed)
+
+
+def first_start(tape: Recording) -> tuple[int, int]:
+    """The start scene and the seed of a recording that begins where its session did. Raises RecordingError."""
+    number, start, seed = (tape.meta.get(name) for name in ("first_frame", "start", "seed"))
+    if number not in (0, None):
+        raise RecordingError(f"{tape.path} begins at frame {shown(number)} of its session, which it does not hold")
+    if not is_seed(seed) or type(start) is not int or not 0 <= start < MOST_STARTS:
+        said = f"start scene {shown(start)}, seed {shown(seed)}"
+        raise RecordingError(f"{tape.path} does not say where its session began: {said}; the recording is damaged")
+    return start, seed
 
 
 def check_world(tape: Recording, world: World) -> None:
     """Raise RecordingError unless the recording is of `world` as it is now: its name, actions and frame size."""
     meta, spec = tape.meta, world.action_spec
     if meta.get("world") != world.name:
-        raise RecordingError(f"{tape.path} is a recording of world {meta.get('world')!r}, not of {world.name!r}")
+        raise RecordingError(f"{tape.path} is a recording of world {shown(meta.get('world'))}, not of {world.name!r}")
     recorded = meta["keys"], meta["mouse_limits"], (meta["height"], meta["width"])
     if recorded != (list(spec.keys), list(spec.mouse_limits), world.frame_shape[:2]):
         raise RecordingError(f"{tape.path} was recorded when world {world.name!r} had other actions or frames")
 
 
 def _circumstances(meta: dict[str, Any], engine: Player) -> list[str]:
+    recorded, hash_here = meta.get("checkpoint_hash"), engine.checkpoint_hash
+    device, steps = meta.get("device", engine.device), meta.get("denoise_steps", engine.denoise_steps)
     now = {
-        "checkpoint": (str(meta.get("checkpoint_hash"))[:12], engine.checkpoint_hash[:12]),
-        "device": (meta.get("device", engine.device), engine.device),
-        "denoise steps": (meta.get("denoise_steps", engine.denoise_steps), engine.denoise_steps),
+        "checkpoint": (recorded[:12] if isinstance(recorded, str) else recorded, hash_here[:12]),
+        "device": (device, engine.device),
+        "denoise steps": (steps, engine.denoise_steps),
     }
-    return [f"{name} was {then}, is {here}" for name, (then, here) in now.items() if then != here]
+    if device == engine.device:  # another device says that already
+        machine, threads = describe_machine(engine.device), num_threads(engine.device)
+        now |= {
+            "machine": (meta.get("machine", machine), machine),
+            "number of threads": (meta.get("threads", threads), threads),
+        }
+    return [f"{name} was {_named(then)}, is {here}" for name, (then, here) in now.items() if then != here]
+
+
+def _named(value: Any) -> str:
+    """A value of the recording's, without quotation marks where it reads well so."""
+    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 100 else shown(value)

@@ -7,9 +7,12 @@ else the engine wants to know.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
 import os
+import stat
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,13 +21,14 @@ import safetensors.torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from engine.errors import SaveError
+from engine.errors import SaveError, one_line, shown
 
 FORMAT = 1
 KIND = "engine session"
 DIGEST_BYTES = 32
 NO_DIGEST = "0" * 2 * DIGEST_BYTES
 HEADER_LIMIT = 16 << 20  # bytes; more is no header that was written here
+MOST_NUMBERS = 1 << 28  # of a frame
 
 
 def write(path: Path | str, tensors: dict[str, Tensor], meta: dict[str, Any]) -> Path:
@@ -62,9 +66,12 @@ def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     path = Path(path)
     try:
+        _check_size(path)
         blob = bytearray(path.read_bytes())
     except OSError as error:
         raise SaveError(f"cannot read the saved session {path}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise SaveError(f"the saved session {path} is larger than this machine's memory") from error
     metadata = _metadata(path, bytes(blob[: 8 + HEADER_LIMIT]))
     digest = metadata["digest"]
     if not _put_digest(blob, digest, NO_DIGEST) or _hash(blob) != digest:
@@ -72,7 +79,7 @@ def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         tensors = safetensors.torch.load(bytes(blob))
     except (SafetensorError, KeyError, ValueError, RuntimeError, OverflowError) as error:
-        raise SaveError(f"the saved session {path} is damaged: {error}") from error
+        raise SaveError(f"the saved session {path} is damaged: {one_line(error)}") from error
     # The file's tensors begin where the header happened to end; clones are aligned, as fast instructions need it.
     return {name: tensor.clone() for name, tensor in tensors.items()}, _meta(path, metadata)
 
@@ -84,17 +91,43 @@ def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
     """
     path = Path(path)
     try:
+        _check_size(path)
         with open(path, "rb") as file:
             meta = _meta(path, _metadata(path, file.read(8 + HEADER_LIMIT)))
         with safe_open(str(path), "pt") as file:
+            if math.prod(file.get_slice("frame").get_shape()) > MOST_NUMBERS:
+                raise SaveError(f"the saved session {path} is damaged: its frame is no picture")
             frame = file.get_tensor("frame").numpy()
     except OSError as error:
         raise SaveError(f"cannot read the saved session {path}: {error.strerror or error}") from error
-    except (SafetensorError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise SaveError(f"the saved session {path} is damaged: {error}") from error
+    except (SafetensorError, KeyError, ValueError, RuntimeError, TypeError, OverflowError) as error:
+        raise SaveError(f"the saved session {path} is damaged: {one_line(error)}") from error
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise SaveError(f"the saved session {path} is damaged: its frame is no picture")
     return meta, frame
+
+
+def _check_size(path: Path) -> None:
+    """Raise SaveError unless it is a plain file, of the size that its header speaks of.
+
+    A pipe or a device would be read without end, and a file with holes takes no place on the disk but all of the
+    memory.
+    """
+    about = path.stat()
+    if stat.S_ISDIR(about.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(about.st_mode):
+        raise SaveError(f"{path} is not a saved session: it is not a file")
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = file.read(size) if size <= HEADER_LIMIT else b""
+    try:
+        ends = [entry["data_offsets"][1] for name, entry in json.loads(header).items() if name != "__metadata__"]
+        whole = about.st_size == 8 + size + max(ends, default=0)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise SaveError(f"{path} is not a saved session, or is cut off") from error
+    if not whole:
+        raise SaveError(f"{path} is not a saved session, or is cut off")
 
 
 def _metadata(path: Path, blob: bytes) -> dict[str, str]:
@@ -108,9 +141,9 @@ def _metadata(path: Path, blob: bytes) -> dict[str, str]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SaveError(f"{path} is not a saved session") from error
     if kind != KIND:
-        raise SaveError(f"{path} is not a saved session but {kind!r}")
+        raise SaveError(f"{path} is not a saved session but {shown(kind)}")
     if version != str(FORMAT):
-        raise SaveError(f"{path}: save format {version!r} is not {FORMAT}; update the engine")
+        raise SaveError(f"{path}: save format {shown(version)} is not {FORMAT}; update the engine")
     if not isinstance(digest, str) or len(digest) != len(NO_DIGEST):
         raise SaveError(f"the saved session {path} is damaged: it has no digest")
     return metadata

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
@@ -89,6 +90,9 @@ def _replay(settings: Settings, load: Load | None) -> int:
     recorded = recording.meta.get("denoise_steps")
     if settings.denoise_steps is None and type(recorded) is int and recorded > 0:
         settings = replace(settings, denoise_steps=recorded)
+    threads = recording.meta.get("threads")  # as many again, where the machine has them, or sums are rounded otherwise
+    if settings.threads is None and type(threads) is int and 1 <= threads <= (os.cpu_count() or 1):
+        settings = replace(settings, threads=threads)
     with load_engine(settings, load) as engine, tqdm(total=len(recording), unit="frame", disable=None) as bar:
 
         def count(index: int, frame: np.ndarray) -> None:

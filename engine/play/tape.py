@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.action import Action
+from engine.data.machine import describe_machine, num_threads
 from engine.data.recording import BEGINNING, Recorder, new_folder
 from engine.errors import RecordingError, SaveError
 from engine.model.recall import Recall
@@ -51,6 +52,8 @@ class Tape:
             first_frame=frame_index,
             device=engine.device,
             denoise_steps=engine.denoise_steps,
+            machine=describe_machine(engine.device),
+            threads=num_threads(engine.device),
         )
         try:
             if frame_index:

@@ -15,6 +15,7 @@ from engine.data import recording
 from engine.data.recording import Recorder, digest, new_folder, open_recording
 from engine.errors import FrameError, RecordingError
 from engine.world import FrameSize, Key, MouseAxis, World
+from tests.kills import kill_rounds
 
 WORLD = World(
     name="toy",
@@ -89,25 +90,36 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="fi
 
 @needs_proc
 def test_a_killed_recording_is_readable_up_to_the_last_second(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path / "r")],
-        stdout=subprocess.PIPE,
-        cwd=Path(recording.__file__).parents[2],
-        start_new_session=True,
-    )
+    for index, random in enumerate(kill_rounds()):
+        folder = tmp_path / f"{index}"
+        added = added_until_killed(folder, float(random.uniform(0.0, 3.0)), with_encoder=bool(random.integers(4)))
+        try:
+            read = open_recording(folder)
+        except RecordingError as error:
+            assert added <= 50 and "no whole frame" in str(error), f"round {index}: {added} frames were added, {error}"
+            continue
+        assert added - 50 <= len(read) <= added + 1, f"round {index}"
+        for i, frame in enumerate(read.frames()):
+            assert abs(int(frame.mean()) - i * 2 % 256) <= 3, f"round {index}: frame {i} is another"
+
+
+def added_until_killed(folder: Path, seconds: float, with_encoder: bool) -> int:
+    """Record at 50 frames per second for so long, then SIGKILL; the number of the last frame that was added.
+
+    with_encoder: as when the machine's power goes, so that the encoder cannot finish its file.
+    """
+    root = Path(recording.__file__).parents[2]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE, cwd=root)
     assert process.stdout is not None
-    added = 0
-    while added < 80:
-        added = int(process.stdout.readline())
-    kill_encoders(process.pid)  # as when the machine's power goes: the encoder cannot finish its file
+    added = int(process.stdout.readline())
+    time.sleep(seconds)
+    if with_encoder:
+        kill_encoders(process.pid)
     process.kill()
     added = max([added, *(int(line) for line in process.stdout.read().split())])
     process.wait()
     process.stdout.close()
-    read = open_recording(tmp_path / "r")
-    assert added - 50 <= len(read) <= added + 1
-    for i, frame in enumerate(read.frames()):
-        assert abs(int(frame.mean()) - i * 2 % 256) <= 3, f"frame {i} is another"
+    return added
 
 
 def kill_encoders(parent: int) -> None:

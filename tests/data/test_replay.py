@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from engine import Engine, checkpoint
+from engine.data.machine import describe_machine
 from engine.data.recording import BEGINNING, Recorder, open_recording
 from engine.data.replay import replay
-from engine.errors import ConfigError, EngineError, RecordingError
+from engine.errors import EngineError, RecordingError
+from engine.play import app
 from tests.conftest import random_model
 from tests.test_core import WALK
 
@@ -87,6 +90,45 @@ def test_another_device_or_number_of_steps_claims_nothing(toy_engine: Engine, re
     )
 
 
+def test_another_machine_claims_nothing(toy_engine: Engine, recorded: Path) -> None:
+    here = describe_machine("cpu")
+    assert "PyTorch" in here and here.isprintable() and describe_machine("cpu") == here
+    assert replay(changed(recorded, machine=here), toy_engine).same
+    found = replay(changed(recorded, machine="an abacus, PyTorch 1"), toy_engine)
+    assert not found.same and found.num_same == 13
+    said = f"not the same replay: machine was an abacus, PyTorch 1, is {here}; all 13 frames are the same"
+    assert str(found) == said
+    found = replay(changed(recorded, machine="an abacus", device="cuda"), toy_engine)
+    assert str(found) == "not the same replay: device was cuda, is cpu; all 13 frames are the same"
+
+
+def test_another_number_of_threads_claims_nothing_and_as_many_are_taken_again(
+    toy_engine: Engine, recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay(changed(recorded, threads=1), toy_engine).same
+    found = replay(changed(recorded, threads=2), toy_engine)
+    assert str(found) == "not the same replay: number of threads was 2, is 1; all 13 frames are the same"
+    torch.set_num_threads(2)
+    assert replay(changed(recorded, threads=1), toy_engine).circumstances == ("number of threads was 1, is 2",)
+    assert app.main(["world=toy", "device=cpu", f"replay={recorded.with_name('changed')}"]) == 0
+    assert torch.get_num_threads() == 1 and capsys.readouterr().out == "all 13 frames are the same\n"
+
+
+def test_a_thousand_frames_are_the_same_one_by_one(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "tape"
+    words = ["world=toy", "device=cpu", "denoise_steps=1"]
+    assert app.main([*words, "headless=true", "frames=999", "start=1", "seed=4", f"record={folder}"]) == 0
+    tape = open_recording(folder)
+    assert len(tape) == 1000 and len(set(tape.digests)) > 900, "a still picture would prove nothing"
+    told = {name: tape.meta[name] for name in ("machine", "device", "threads")}
+    assert told == {"machine": describe_machine("cpu"), "device": "cpu", "threads": 1}
+    capsys.readouterr()
+    assert app.main([*words, f"replay={folder}"]) == 0
+    assert capsys.readouterr().out == "all 1000 frames are the same\n"
+
+
 def test_a_recording_from_the_middle_needs_its_session(toy_engine: Engine, tmp_path: Path) -> None:
     toy_engine.reset(0, seed=3)
     frame = [toy_engine.step(action).frame for action in WALK][-1]
@@ -106,7 +148,7 @@ def test_a_recording_from_the_middle_needs_its_session(toy_engine: Engine, tmp_p
         ({"height": 32}, RecordingError, "other actions or frames"),
         ({"start": 9}, EngineError, "ships 0 to 1"),
         ({"start": None}, EngineError, "None"),
-        ({"seed": "x"}, ConfigError, "seed"),
+        ({"seed": "x"}, RecordingError, "seed .x."),
         ({"first_frame": "x"}, RecordingError, "'x'"),
         ({"format": 7}, RecordingError, "format 7"),
     ],
