@@ -75,7 +75,7 @@ class GeneratorTraining:
             target = self.sampler.true_frames(self.streams.episode, self.streams.next)
             context = self.own.roll_out(chunk, schedule(1 + int(coin[1] * stage.own_steps)), random)
             self.streams.keep(context[:, window:])
-            pictured = context if pictures else None
+            pictured = context.clone() if pictures else None  # or another graph is compiled, for two that are one
         else:
             chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
             target, context = chunk.latents[:, window:], self._blur(chunk.latents, random, stage.context_noise)
