@@ -6,10 +6,11 @@ os.environ["SDL_VIDEODRIVER"] = os.environ.get("SDL_VIDEODRIVER", "dummy")
 
 import pytest
 
+from engine.action import Action
 from engine.play.game import Game
 from engine.play.worker import Worker
 from tests.play.fake_engine import FakeEngine
-from tests.play.player import Player
+from tests.play.player import Player, until
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +36,23 @@ def player(engine, tmp_path, monkeypatch):
     run = Game.run
     monkeypatch.setattr(Game, "run", lambda game: (setattr(made, "game", game), run(game))[1])
     return made
+
+
+@pytest.fixture
+def started():
+    """Starts workers that play a fake engine, and stops them after the test."""
+    workers = []
+
+    def start(engine, take=Action, begin=True, **options) -> Worker:
+        worker = Worker(engine.load, **options)
+        workers.append(worker)
+        worker.start()
+        until(lambda: worker.view or worker.error)
+        if begin:
+            worker.begin(take)
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.stop()
+        assert not worker.is_alive()

@@ -10,6 +10,14 @@ import pygame
 from engine.play import app
 
 
+def until(condition, timeout_s=5.0):
+    """Wait for a condition, and fail if it does not come."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.002)
+
+
 class Player:
     """A thread that plays: presses keys, and waits for what they do."""
 
@@ -21,10 +29,7 @@ class Player:
         self.words = ["title=false"]
 
     def until(self, condition, timeout_s=5.0):
-        end = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < end, "it never came"
-            time.sleep(0.002)
+        until(condition, timeout_s)
 
     def frames(self, count):
         """Wait for so many more frames."""

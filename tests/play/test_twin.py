@@ -15,15 +15,9 @@ from engine.play.twin import Twin
 from engine.play.view import BOTH, GENERATED, REAL
 from engine.play.worker import Worker
 from tests.play.fake_engine import WORLD, FakeEngine
+from tests.play.player import until
 
 WALK = Action(("forward",), (3.0, 0.0))
-
-
-def until(condition, timeout_s=5.0):
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.002)
 
 
 class FakeGame:

@@ -52,6 +52,7 @@ def test_codec_learns(trained: Path) -> None:
     ("stage", "more"),
     [
         ("generator", []),
+        ("generator", ["generator.own_frames=1", "generator.own_from=0.5", "generator.robust=0.5"]),
         ("memory", []),
         ("stream", ["stream.own_frames=1", "stream.adversarial=0.1", "stream.pure=0.9"]),
     ],
