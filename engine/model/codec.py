@@ -99,11 +99,14 @@ class Codec(nn.Module):
         cells = cells * torch.rsqrt(cells.square().mean(dim=1, keepdim=True) + 1e-6)
         return self.decoder(cells).unflatten(0, lead)
 
-    def bound(self, latents: Tensor) -> Tensor:
-        """Latents whose cells lie beyond the sphere, brought back onto it: they look the same, but cannot grow."""
+    def bound(self, latents: Tensor, whole: bool = False) -> Tensor:
+        """Latents whose cells lie beyond the sphere, brought back onto it: they look the same, but cannot grow.
+
+        whole: cells that lie inside are brought onto it as well, so that latents are alike that look alike.
+        """
         scale, shift = self.scale.float(), self.shift.float()
         cells = latents.float() * scale + shift
-        size = cells.square().mean(dim=-1, keepdim=True).sqrt().clamp(min=1)
+        size = cells.square().mean(dim=-1, keepdim=True).sqrt().clamp(min=1e-2 if whole else 1)
         return ((cells / size - shift) / scale).to(latents.dtype)
 
     @torch.no_grad()

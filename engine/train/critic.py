@@ -6,14 +6,10 @@ arXiv 2501.05441, eq. 1-3; the differences as in arXiv 2501.08316, section 3.3).
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.model.layers import Layer, Patches, norm
-from engine.model.rope import place_tokens
 from engine.model.settings import ModelSettings
 from engine.train.loop import share_gradients
 
@@ -21,23 +17,41 @@ STEP = 0.05  # standard deviation of the noise by which the penalty's difference
 
 
 class Critic(nn.Module):
-    """Latents of single frames [N, rows, columns, channels] -> a score for each spatial token [N, tokens]."""
+    """Latents of single frames [N, rows, columns, channels] -> scores [N, places] of patches of three sizes.
 
-    def __init__(self, settings: ModelSettings, layers: int = 4) -> None:
+    Convolutions at the latents' grid, at half of it and at a quarter; every place of each has a score.
+    """
+
+    def __init__(self, settings: ModelSettings, widths: tuple[int, ...] = (128, 256, 256)) -> None:
         super().__init__()
-        self.settings = dataclasses.replace(settings, layers=layers)
-        self.patches = Patches(settings)
-        self.layers = nn.ModuleList(Layer(settings) for _ in range(layers))
-        self.score = nn.Linear(settings.dim, 1)
+        self.levels, self.scores = nn.ModuleList(), nn.ModuleList()
+        before = settings.codec.latent_channels
+        for index, width in enumerate(widths):
+            enter = nn.Conv2d(before, width, 3, stride=1 if index == 0 else 2, padding=1)
+            blocks = [Residual(width) for _ in range(1 if index == 0 else 2)]
+            self.levels.append(nn.Sequential(enter, *blocks))
+            self.scores.append(nn.Conv2d(width, 1, 1))
+            before = width
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(self, latents: Tensor) -> Tensor:
-        still = torch.zeros(1, 1, device=latents.device)
-        place = place_tokens(self.settings, still, still.unsqueeze(-1).expand(1, 1, 3), self.score.weight.dtype)
-        nothing = torch.zeros(len(latents), 1, self.settings.dim, device=latents.device, dtype=latents.dtype)
-        h = self.patches(latents.unsqueeze(1), nothing)
-        for layer in self.layers:
-            h = layer(h, place)
-        return self.score(norm(h[:, 0, : -self.settings.registers])).squeeze(-1)
+        h, scores = latents.permute(0, 3, 1, 2), []
+        for level, score in zip(self.levels, self.scores, strict=True):
+            h = level(h)
+            scores.append(score(F.silu(h)).flatten(1))
+        return torch.cat(scores, dim=1)
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity, which it is at first: nothing is normed (arXiv 2501.05441, section 4)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + self.second(F.silu(self.first(F.silu(h))))
 
 
 class Adversary:

@@ -67,13 +67,14 @@ class GeneratorTraining:
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         stage, window = self.stage, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
-        coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
+        coin = torch.rand(4, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
         robust, pictures = 0.0, self.model.settings.reference == PICTURES
         if self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from):
             robust = stage.robust
             chunk = self.streams.draw(random)
             target = self.sampler.true_frames(self.streams.episode, self.streams.next)
-            context = self.own.roll_out(chunk, schedule(1 + int(coin[1] * stage.own_steps)), random)
+            steps, heat = 1 + int(coin[1] * stage.own_steps), float(coin[3] >= stage.still / 2)
+            context = self.own.roll_out(chunk, schedule(steps), random, heat)
             self.streams.keep(context[:, window:])
             pictured = context.clone() if pictures else None  # or another graph is compiled, for two that are one
         else:
@@ -91,6 +92,8 @@ class GeneratorTraining:
             block_level = draw_levels((batch, 1), random, 0.4, self.device).expand(-1, self.rebuilt)
             level = torch.cat([level, block_level], dim=1)
         noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
+        still = (torch.rand(level.shape, generator=random, device=self.device) < stage.still) & (level == 1)
+        noise = noise * ~still[:, :, None, None, None]
         plain = round(batch * stage.plain)  # chunks are drawn at random, so the first are as good as any
         noisy = add_noise(target, noise, level)
         blind = torch.rand(batch, 2, generator=random, device=self.device) < stage.blind
@@ -112,7 +115,8 @@ class GeneratorTraining:
         loss = stage.predict * weighted[:, :frames].mean() + stage.motion * (moved + carried)
         loss = loss + stage.reference * reference + stage.nearness * near
         if self.adversary is not None:
-            judged, figures = self._judge(target, latents, level, weighted[:, :frames].mean(), random)
+            drawn = (level[:, :frames] == 1) & ~still[:, :frames]
+            judged, figures = self._judge(target, latents, drawn, weighted[:, :frames].mean(), progress, random)
             loss, metrics = loss + judged, metrics | figures
         if self.rebuilt:
             filled = chunk.filled.any(1).float()
@@ -121,24 +125,28 @@ class GeneratorTraining:
         return loss, metrics
 
     def _judge(
-        self, target: Tensor, latents: Tensor, level: Tensor, error: Tensor, random: torch.Generator
+        self, target: Tensor, latents: Tensor, drawn: Tensor, error: Tensor, progress: float, random: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The critic's part of the loss, on frames made from pure noise; the critic learns from them as well.
+        """The critic's part of the loss, on some of the frames `drawn` from noise, bool [B, C]; the critic learns too.
 
-        It pulls at those frames `adversarial` times as hard as the error does (arXiv 2012.09841, eq. 7, taken there
-        at the last layer).
+        It pulls at every cell `adversarial` times as hard as the error does around that cell: where little is left
+        open there is little to invent. (One share for a whole batch: arXiv 2012.09841, eq. 7.)
         """
         assert self.adversary is not None
-        frames = self.stage.frames
-        pure = (level[:, :frames] == 1).flatten().nonzero()[: self.schedule.batch * 2, 0]
-        real, made = (x[:, :frames].flatten(0, 1)[pure].to(target.dtype) for x in (target, latents))
+        lot = drawn.flatten() + torch.rand(drawn.numel(), generator=random, device=self.device)
+        picked = lot.topk(min(len(lot), self.schedule.batch * 4)).indices
+        (pull,) = torch.autograd.grad(error, latents, retain_graph=True)
+        whole = [x[:, : self.stage.frames].flatten(0, 1)[picked] for x in (target, latents, pull)]
+        real, made = (self.model.codec.bound(x.detach().float(), whole=True) for x in whole[:2])  # as they look
         learnt = self.adversary.learn(real, made, random)
-        judged = self.adversary.judge(real, made)
-        pulls = [torch.autograd.grad(part, latents, retain_graph=True)[0] for part in (error, judged)]
-        ours, theirs = (pull[:, :frames].flatten(0, 1)[pure].float().norm() for pull in pulls)
-        share = (ours / theirs.clamp(min=1e-8)).clamp(max=1e3)
-        figures = {"critic": learnt, "judged": judged.detach(), "share": share}
-        return self.stage.adversarial * share * judged, figures
+        made.requires_grad_()
+        judged = self.adversary.judge(real, self.model.codec.bound(made, whole=True))
+        (push,) = torch.autograd.grad(judged, made)
+        around = F.avg_pool2d(whole[2].float().square().mean(-1), 5, stride=1, padding=2, count_include_pad=False)
+        share = around.sqrt().unsqueeze(-1) / push.square().mean().sqrt().clamp(min=1e-12)
+        share = self.stage.adversarial * min(1.0, progress / max(self.stage.critic_lead, 1e-9)) * share
+        wanted = push * share * drawn.flatten()[picked, None, None, None]
+        return (whole[1] * wanted.detach()).sum(), {"critic": learnt, "judged": judged.detach()}
 
     def _moved(self, chunk: Chunk, predicted: Predicted) -> tuple[Tensor, Tensor]:
         """Losses of the camera's motion: as the generator reads it off, and as it was foreseen before drawing."""
@@ -166,37 +174,59 @@ class GeneratorTraining:
 
     @torch.no_grad()
     def evaluate(self, path: Path) -> dict[str, float]:
-        """PSNR against the codec's round trip on held-out maps.
+        """PSNR against the codec's round trip on held-out maps; how sharp long rollouts stay.
 
-        Next frame in 1 and 4 steps and without memory, and own rollouts of a chunk in 1 and 2 steps.
+        Next frame in 1 step from noise, from none (`still`), without memory, and in 4 steps; own rollouts of a chunk,
+        from noise and from none; and, as a share of the truth's, the sharpness of rollouts' first and last frames.
         """
         random = torch.Generator(self.device).manual_seed(7)
         window, count = self.model.settings.recent_frames, 32
         chunk = self.held_out.draw(count, random)
         truth = self._pixels(chunk.latents[:, window:])
+        bare = Chunk(**{**vars(chunk), "filled": torch.zeros_like(chunk.filled)})
+        kinds = {"next_1": (chunk, 1, 1.0), "next_1_still": (chunk, 1, 0.0), "next_4": (chunk, 4, 1.0)}
+        kinds["next_1_no_memory"] = (bare, 1, 1.0)
         figures, rows = {}, []
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            for name, steps, memory in (("next_1", 1, True), ("next_4", 4, True), ("next_1_no_memory", 1, False)):
-                shown = chunk if memory else Chunk(**{**vars(chunk), "filled": torch.zeros_like(chunk.filled)})
-                pixels = self._pixels(self._next_frames(shown, steps, random))
+            for name, (shown, steps, heat) in kinds.items():
+                pixels = self._pixels(self._next_frames(shown, steps, random, heat))
                 figures[name] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
             rollouts = OwnFrames(self.model, count, graphs=False)
-            for steps in (1, 2):
-                own = rollouts.roll_out(chunk, schedule(steps), random)[:, window:]
-                pixels = self._pixels(own)
-                figures[f"own_{steps}"] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
+            for name, heat in (("own_1", 1.0), ("own_1_still", 0.0)):
+                pixels = self._pixels(rollouts.roll_out(chunk, schedule(1), random, heat)[:, window:])
+                figures[name] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
                 rows.append(pixels)
-        picked = range(0, count, 8)
-        sheet = [x for i in picked for x in (truth[i], rows[0][i], rows[1][i])]
-        write_sheet(path, [to_bytes(row[::2]).cpu().numpy() for row in sheet])
+            sheet = [x[i, ::2] for i in range(0, count, 16) for x in (truth, *rows)]
+            if self.own is not None:
+                sheet += self._wander(rollouts, random, figures, len(sheet[0]))
+        write_sheet(path, [to_bytes(row).cpu().numpy() for row in sheet])
         return figures
 
-    def _next_frames(self, chunk: Chunk, steps: int, random: torch.Generator) -> Tensor:
-        """All frames of the chunk, each generated from its true history."""
+    def _wander(
+        self, rollouts: OwnFrames, random: torch.Generator, figures: dict[str, float], columns: int
+    ) -> list[Tensor]:
+        """Rollouts as long as this stage's streams: rows of a contact sheet, truth above own, and their sharpness."""
+        window, length = self.model.settings.recent_frames, self.stage.stream_frames
+        streams = Streams(self.held_out, rollouts.batch, length, even=True)
+        truth, own = [], []
+        for _ in range(length // self.stage.frames):
+            chunk = streams.draw(random)
+            truth.append(self._pixels(self.held_out.true_frames(streams.episode, streams.next)[:, ::6]))
+            made = rollouts.roll_out(chunk, schedule(1), random)[:, window:]
+            streams.keep(made)
+            own.append(self._pixels(made[:, ::6]))
+        for name, index in (("sharp_first", 0), ("sharp_last", -1)):
+            figures[name] = float(own[index].diff(dim=-1).abs().mean() / truth[index].diff(dim=-1).abs().mean())
+        real, made = (torch.cat(parts, dim=1) for parts in (truth, own))
+        shown = torch.linspace(0, real.shape[1] - 1, columns).long()
+        return [x[i, shown] for i in range(0, rollouts.batch, 8) for x in (real, made)]
+
+    def _next_frames(self, chunk: Chunk, steps: int, random: torch.Generator, heat: float) -> Tensor:
+        """All frames of the chunk, each generated from its true history, from noise of standard deviation `heat`."""
         window = self.model.settings.recent_frames
         masks = chunk_masks(self.model.settings, self.stage.frames, 0, window, self.device)
         predict = Parallel(self.model, chunk, masks)
-        noise = torch.randn(chunk.latents[:, window:].shape, generator=random, device=self.device)
+        noise = heat * torch.randn(chunk.latents[:, window:].shape, generator=random, device=self.device)
         return denoise(predict, noise, schedule(steps), chunk.actions[:, window:], None, None, None)[0]  # type: ignore[arg-type]
 
     def _pixels(self, latents: Tensor) -> Tensor:

@@ -30,14 +30,17 @@ class OwnFrames:
         self.graphs = Graphs(capture_on(device) if graphs else None)
 
     @torch.no_grad()
-    def roll_out(self, chunk: Chunk, levels: Sequence[float], random: torch.Generator) -> Tensor:
+    def roll_out(
+        self, chunk: Chunk, levels: Sequence[float], random: torch.Generator, heat: float = 1.0
+    ) -> Tensor:
         """Latents like chunk.latents whose predicted frames the model generated one after another.
 
-        Memory is the chunk's, and the camera follows the true path; the recent frames become the model's own.
+        Memory is the chunk's, and the camera follows the true path; the recent frames become the model's own. heat:
+        standard deviation of the noise they are drawn from, 1 or 0.
         """
         window = self.model.settings.recent_frames
         shape, device = chunk.latents[:, window:].shape, chunk.latents.device
-        noise = torch.randn(shape, generator=random, device=device, dtype=chunk.latents.dtype)
+        noise = heat * torch.randn(shape, generator=random, device=device, dtype=chunk.latents.dtype)
         given = (getattr(chunk, name) for name in READ)
         return self.graphs.call(self._roll_out, (tuple(levels),), noise, *given)[0]
 
@@ -94,8 +97,8 @@ class Streams:
     frames and in memory alike, so that training sees what minutes of play would do to both.
     """
 
-    def __init__(self, sampler: ChunkSampler, batch: int, length: int) -> None:
-        self.sampler, self.batch = sampler, batch
+    def __init__(self, sampler: ChunkSampler, batch: int, length: int, even: bool = False) -> None:
+        self.sampler, self.batch, self.even = sampler, batch, even  # even: all streams are as long as they can be
         store = sampler.store
         self.length = max(length, sampler.frames)
         self.own = torch.zeros(
@@ -113,6 +116,10 @@ class Streams:
         ended = self.next + frames > self.ends
         episode, start, begin = self.sampler.moments(self.batch, random)
         spread = torch.rand(self.batch, generator=random, device=start.device)
+        if self.even:
+            spread = torch.ones_like(spread)
+            start = start.clamp(max=max(self.sampler.first, self.sampler.store.latents.shape[1] - self.length))
+            begin = torch.minimum(begin, start - self.sampler.settings.recent_frames)
         ends = torch.minimum(start + frames + (spread * (self.length - frames + 1)).long(), start + self.length)
         ends = ends.clamp(max=self.sampler.store.latents.shape[1])
         fresh = (episode, start, start, begin, ends)

@@ -72,8 +72,10 @@ class GeneratorStage:
     own_from: float = 0.0  # share of the schedule after which they come in
     own_steps: int = 2  # most denoise steps of that rollout
     robust: float = 0.0  # squared error of a cell beyond which, after own frames, more error counts ever less; 0: never
+    still: float = 0.0  # share of frames at the highest level that start from no noise: those are to be means
     adversarial: float = 0.0  # pull of the critic's judgement on frames made from pure noise, against the error's
     critic_rate: float = 2e-4  # learning rate of the critic
+    critic_lead: float = 0.05  # share of the schedule over which its pull grows to that
     stream_frames: int = 48  # longest stretch that the model rolls out on its own
 
 

@@ -54,7 +54,7 @@ def test_codec_learns(trained: Path) -> None:
         ("generator", []),
         ("generator", ["generator.own_frames=1", "generator.own_from=0.5", "generator.robust=0.5"]),
         ("memory", []),
-        ("stream", ["stream.own_frames=1", "stream.adversarial=0.1", "stream.pure=0.9"]),
+        ("stream", ["stream.own_frames=1", "stream.adversarial=0.5", "stream.pure=0.9", "stream.still=0.3"]),
     ],
 )
 def test_stage_runs_and_saves(trained: Path, stage: str, more: list[str]) -> None:
