@@ -7,7 +7,10 @@ stream stage trains the generator on the frozen memory model, on the model's own
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,22 +18,43 @@ from torch import Tensor
 
 from engine import checkpoint, world
 from engine.data.chunks import ChunkSampler
-from engine.data.pictures import write_sheet
 from engine.data.stores import LatentStore
+from engine.errors import ConfigError
 from engine.model import pose as poses
-from engine.model.codec import to_bytes
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
 from engine.model.layers import ContextReader, Layer
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
 from engine.model.reprojection import Reprojector
-from engine.model.sampler import denoise
-from engine.model.settings import PICTURES
 from engine.model.warping import PictureReprojector
-from engine.train.codec import psnr, smooth
+from engine.train.codec import smooth
 from engine.train.critic import Adversary
+from engine.train.distil import Distiller
 from engine.train.own_frames import OwnFrames, Streams
+from engine.train.review import Review
 from engine.train.settings import GeneratorStage, TrainSettings
+
+
+class Scene(NamedTuple):
+    """Chunks, the frames to predict [B, frames, ..], and the clean frames to show and to carry over (predict_chunk)."""
+
+    chunk: Chunk
+    target: Tensor
+    context: Tensor
+    pictured: Tensor
+
+
+class Noised(NamedTuple):
+    """Frames to predict and then those to rebuild, [B, frames + R, ..], their noise and levels; `rebuild`: which slot.
+
+    still: bool [B, frames + R], at the highest level and without noise.
+    """
+
+    target: Tensor
+    noise: Tensor
+    level: Tensor
+    still: Tensor
+    rebuild: Tensor | None
 
 
 class GeneratorTraining:
@@ -62,28 +86,65 @@ class GeneratorTraining:
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
         adversarial = self.stage.adversarial > 0
         self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
+        self.distiller = self._distiller() if self.stage.distil else None
+        self.review = Review(model, self.held_out, self.stage.stream_frames if self.own is not None else 0)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        stage, window = self.stage, self.model.settings.recent_frames
+        stage, frames = self.stage, self.stage.frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         coin = torch.rand(4, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
-        robust, pictures = 0.0, self.model.settings.reference == PICTURES
-        if self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from):
-            robust = stage.robust
-            chunk = self.streams.draw(random)
-            target = self.sampler.true_frames(self.streams.episode, self.streams.next)
-            steps, heat = 1 + int(coin[1] * stage.own_steps), float(coin[3] >= stage.still / 2)
-            context = self.own.roll_out(chunk, schedule(steps), random, heat)
-            self.streams.keep(context[:, window:])
-            pictured = context.clone() if pictures else None  # or another graph is compiled, for two that are one
-        else:
-            chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
-            target, context = chunk.latents[:, window:], self._blur(chunk.latents, random, stage.context_noise)
-            pictured = self._blur(chunk.latents, random, stage.picture_noise) if pictures else None
-        batch, frames = chunk.actions.shape[0], stage.frames
-        level = draw_levels((batch, frames), random, stage.pure, self.device)
-        rebuild = None
+        own = self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from)
+        distiller = self.distiller if own else None
+        scene = self._own_scene(coin, random) if own else self._true_scene(random)
+        noised = self._noise(scene, stage.pure if distiller is None else 1.0, random)
+        noisy = add_noise(noised.target, noised.noise, noised.level)
+        mask = self.masks[1 if coin[2] < 0.15 else self.model.settings.recent_frames]
+        call = partial(
+            self.predict, chunk=scene.chunk, masks=mask, drop=self._hide(scene.chunk, random), rebuild=noised.rebuild,
+            plain=round(self.schedule.batch * stage.plain),  # chunks are drawn at random: the first are as good as any
+            context=scene.context, pictured=scene.pictured,
+            blind=torch.rand(self.schedule.batch, 2, generator=random, device=self.device) < stage.blind,
+        )  # fmt: skip
+        predicted = call(self.model, noisy=noisy, level=noised.level)
+        loss, weighted, metrics = self._errors(scene, noised, predicted, stage.robust * own)
+        drawn = (noised.level[:, :frames] == 1) & ~noised.still[:, :frames]
+        wanted = stage.predict * weighted if distiller is None else weighted * torch.where(drawn, stage.truth, 1.0)
+        wanted = wanted.mean()
+        if distiller is not None:
+            made = predicted.latents[:, :frames]
+            score = partial(_score, call, noisy[:, frames:], noised.level[:, frames:])
+            pull, metrics["imitated"] = distiller.pull(made, drawn, score, random)
+            wanted = wanted + stage.distil * (made * pull.to(made.dtype)).sum() / made.numel()
+        if self.adversary is not None:
+            judged, figures = self._judge(noised.target, predicted.latents, drawn, wanted, progress, random)
+            loss, metrics = loss + judged, metrics | figures
+        return loss + wanted, metrics
+
+    def _own_scene(self, coin: Sequence[float], random: torch.Generator) -> Scene:
+        """A chunk of every stream, whose clean frames the model has just made."""
+        assert self.own is not None
+        chunk = self.streams.draw(random)
+        target = self.sampler.true_frames(self.streams.episode, self.streams.next)
+        steps, heat = 1 + int(coin[1] * self.stage.own_steps), float(coin[3] >= self.stage.still / 2)
+        context = self.own.roll_out(chunk, schedule(steps), random, heat)
+        self.streams.keep(context[:, self.model.settings.recent_frames :])
+        return Scene(chunk, target, context, context.clone())  # or another graph is compiled, for two that are one
+
+    def _true_scene(self, random: torch.Generator) -> Scene:
+        stage = self.stage
+        chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
+        target = chunk.latents[:, self.model.settings.recent_frames :]
+        context, pictured = (
+            self._blur(chunk.latents, random, most) for most in (stage.context_noise, stage.picture_noise)
+        )
+        return Scene(chunk, target, context, pictured)
+
+    def _noise(self, scene: Scene, pure: float, random: torch.Generator) -> Noised:
+        """Noise and levels for a scene's frames, and for those of one block of each chunk that is to be rebuilt."""
+        chunk, target, rebuild = scene.chunk, scene.target, None
+        batch, frames = target.shape[:2]
+        level = draw_levels((batch, frames), random, pure, self.device)
         if self.rebuilt:
             rebuild = (torch.rand(batch, generator=random, device=self.device) * chunk.filled.sum(1)).long()
             rebuild = chunk.filled.long().argsort(dim=1, descending=True, stable=True).gather(1, rebuild[:, None])[:, 0]
@@ -92,37 +153,29 @@ class GeneratorTraining:
             block_level = draw_levels((batch, 1), random, 0.4, self.device).expand(-1, self.rebuilt)
             level = torch.cat([level, block_level], dim=1)
         noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
-        still = (torch.rand(level.shape, generator=random, device=self.device) < stage.still) & (level == 1)
-        noise = noise * ~still[:, :, None, None, None]
-        plain = round(batch * stage.plain)  # chunks are drawn at random, so the first are as good as any
-        noisy = add_noise(target, noise, level)
-        blind = torch.rand(batch, 2, generator=random, device=self.device) < stage.blind
-        predicted = self.predict(
-            self.model, chunk, noisy, level, self.masks[1 if coin[2] < 0.15 else window],
-            drop=self._hide(chunk, random), rebuild=rebuild, plain=plain, context=context, pictured=pictured,
-            blind=blind,
-        )  # fmt: skip
-        latents = predicted.latents
-        cells = (latents.float() - target.float()).square().mean(dim=4)
+        still = (torch.rand(level.shape, generator=random, device=self.device) < self.stage.still) & (level == 1)
+        return Noised(target, noise * ~still[:, :, None, None, None], level, still, rebuild)
+
+    def _errors(
+        self, scene: Scene, noised: Noised, predicted: Predicted, robust: float
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """The loss without the frames themselves, theirs [B, frames], and metrics."""
+        stage, frames, target = self.stage, self.stage.frames, noised.target
+        cells = (predicted.latents.float() - target.float()).square().mean(dim=4)
         error = cells.mean(dim=(2, 3))
         counted = (robust * torch.log1p(cells / robust)).mean(dim=(2, 3)) if robust else error
-        weighted = counted * velocity_weight(level, 0.2)
-        moved, carried = self._moved(chunk, predicted)
+        weighted = counted * velocity_weight(noised.level, 0.2)
+        moved, carried = self._moved(scene.chunk, predicted)
         reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
-        near = nearness_error(predicted.nearness, chunk)
+        near = nearness_error(predicted.nearness, scene.chunk)
         metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach(), "carried": carried.detach()}
         metrics |= {"reference": reference.detach(), "nearness": near.detach()}
-        loss = stage.predict * weighted[:, :frames].mean() + stage.motion * (moved + carried)
-        loss = loss + stage.reference * reference + stage.nearness * near
-        if self.adversary is not None:
-            drawn = (level[:, :frames] == 1) & ~still[:, :frames]
-            judged, figures = self._judge(target, latents, drawn, weighted[:, :frames].mean(), progress, random)
-            loss, metrics = loss + judged, metrics | figures
+        loss = stage.motion * (moved + carried) + stage.reference * reference + stage.nearness * near
         if self.rebuilt:
-            filled = chunk.filled.any(1).float()
+            filled = scene.chunk.filled.any(1).float()
             loss = loss + stage.rebuild * (weighted[:, frames:].mean(1) * filled).mean()
             metrics["rebuild"] = error[:, frames:].mean().detach()
-        return loss, metrics
+        return loss, weighted[:, :frames], metrics
 
     def _judge(
         self, target: Tensor, latents: Tensor, drawn: Tensor, error: Tensor, progress: float, random: torch.Generator
@@ -172,71 +225,30 @@ class GeneratorTraining:
         cut = torch.where(torch.rand(batch, generator=random, device=self.device) < 0.15, cut, torch.zeros_like(cut))
         return torch.arange(total, device=self.device) < cut.unsqueeze(1)
 
-    @torch.no_grad()
+    def _distiller(self) -> Distiller:
+        stage, folder = self.stage, Path(self.settings.teacher or self.settings.init)
+        if not (folder / checkpoint.MANIFEST).exists():
+            raise ConfigError("distil needs a teacher: teacher=FOLDER names a checkpoint's folder")
+        teacher = checkpoint.load(folder, world.load(self.settings.world).name)[0].to(self.device)
+        if teacher.settings != self.model.settings:
+            raise ConfigError(f"the teacher in {folder} has other sizes than the network that it is to teach")
+        return Distiller(teacher, stage.imitator_rate, 2 * stage.imitator_rate, stage.imitator_turns)
+
     def evaluate(self, path: Path) -> dict[str, float]:
-        """PSNR against the codec's round trip on held-out maps; how sharp long rollouts stay.
-
-        Next frame in 1 step from noise, from none (`still`), without memory, and in 4 steps; own rollouts of a chunk,
-        from noise and from none; and, as a share of the truth's, the sharpness of rollouts' first and last frames.
-        """
-        random = torch.Generator(self.device).manual_seed(7)
-        window, count = self.model.settings.recent_frames, 32
-        chunk = self.held_out.draw(count, random)
-        truth = self._pixels(chunk.latents[:, window:])
-        bare = Chunk(**{**vars(chunk), "filled": torch.zeros_like(chunk.filled)})
-        kinds = {"next_1": (chunk, 1, 1.0), "next_1_still": (chunk, 1, 0.0), "next_4": (chunk, 4, 1.0)}
-        kinds["next_1_no_memory"] = (bare, 1, 1.0)
-        figures, rows = {}, []
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            for name, (shown, steps, heat) in kinds.items():
-                pixels = self._pixels(self._next_frames(shown, steps, random, heat))
-                figures[name] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
-            rollouts = OwnFrames(self.model, count, graphs=False)
-            for name, heat in (("own_1", 1.0), ("own_1_still", 0.0)):
-                pixels = self._pixels(rollouts.roll_out(chunk, schedule(1), random, heat)[:, window:])
-                figures[name] = psnr(pixels.flatten(0, 1), truth.flatten(0, 1))
-                rows.append(pixels)
-            sheet = [x[i, ::2] for i in range(0, count, 16) for x in (truth, *rows)]
-            if self.own is not None:
-                sheet += self._wander(rollouts, random, figures, len(sheet[0]))
-        write_sheet(path, [to_bytes(row).cpu().numpy() for row in sheet])
-        return figures
-
-    def _wander(
-        self, rollouts: OwnFrames, random: torch.Generator, figures: dict[str, float], columns: int
-    ) -> list[Tensor]:
-        """Rollouts as long as this stage's streams: rows of a contact sheet, truth above own, and their sharpness."""
-        window, length = self.model.settings.recent_frames, self.stage.stream_frames
-        streams = Streams(self.held_out, rollouts.batch, length, even=True)
-        truth, own = [], []
-        for _ in range(length // self.stage.frames):
-            chunk = streams.draw(random)
-            truth.append(self._pixels(self.held_out.true_frames(streams.episode, streams.next)[:, ::6]))
-            made = rollouts.roll_out(chunk, schedule(1), random)[:, window:]
-            streams.keep(made)
-            own.append(self._pixels(made[:, ::6]))
-        for name, index in (("sharp_first", 0), ("sharp_last", -1)):
-            figures[name] = float(own[index].diff(dim=-1).abs().mean() / truth[index].diff(dim=-1).abs().mean())
-        real, made = (torch.cat(parts, dim=1) for parts in (truth, own))
-        shown = torch.linspace(0, real.shape[1] - 1, columns).long()
-        return [x[i, shown] for i in range(0, rollouts.batch, 8) for x in (real, made)]
-
-    def _next_frames(self, chunk: Chunk, steps: int, random: torch.Generator, heat: float) -> Tensor:
-        """All frames of the chunk, each generated from its true history, from noise of standard deviation `heat`."""
-        window = self.model.settings.recent_frames
-        masks = chunk_masks(self.model.settings, self.stage.frames, 0, window, self.device)
-        predict = Parallel(self.model, chunk, masks)
-        noise = heat * torch.randn(chunk.latents[:, window:].shape, generator=random, device=self.device)
-        return denoise(predict, noise, schedule(steps), chunk.actions[:, window:], None, None, None)[0]  # type: ignore[arg-type]
-
-    def _pixels(self, latents: Tensor) -> Tensor:
-        parts = [self.model.codec.decode(part.float()).float() for part in latents.split(4)]
-        return torch.cat(parts).clamp(-1, 1)
+        return self.review.evaluate(path)
 
     def save(self, folder: Path) -> None:
         checkpoint.save(
             folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32"
         )
+
+
+def _score(
+    call: Callable[..., Predicted], noisy: Tensor, rest: Tensor, network: WorldModel, latents: Tensor, level: Tensor
+) -> Tensor:
+    """What `network` makes of noised latents [B, frames, ..]. Those to rebuild come along: one compiled graph does."""
+    predicted = call(network, noisy=torch.cat([latents, noisy], dim=1), level=torch.cat([level, rest], dim=1))
+    return predicted.latents[:, : latents.shape[1]]
 
 
 def compile_parts(model: WorldModel) -> None:
@@ -245,17 +257,6 @@ def compile_parts(model: WorldModel) -> None:
     for part in model.modules():
         if isinstance(part, (Layer, ContextReader, Reprojector, PictureReprojector)):
             part.compile(dynamic=False)
-
-
-class Parallel:
-    """A chunk's generator under the sampler's calling convention: place and context are the chunk's own."""
-
-    def __init__(self, model: WorldModel, chunk: Chunk, masks: object) -> None:
-        self.model, self.chunk, self.masks = model, chunk, masks
-
-    def __call__(self, noisy: Tensor, level: Tensor, *_: object) -> tuple[Tensor, Tensor]:
-        predicted = predict_chunk(self.model, self.chunk, noisy, level, self.masks)  # type: ignore[arg-type]
-        return predicted.latents, predicted.motion
 
 
 def nearness_error(found: Tensor, chunk: Chunk) -> Tensor:

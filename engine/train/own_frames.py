@@ -30,9 +30,7 @@ class OwnFrames:
         self.graphs = Graphs(capture_on(device) if graphs else None)
 
     @torch.no_grad()
-    def roll_out(
-        self, chunk: Chunk, levels: Sequence[float], random: torch.Generator, heat: float = 1.0
-    ) -> Tensor:
+    def roll_out(self, chunk: Chunk, levels: Sequence[float], random: torch.Generator, heat: float = 1.0) -> Tensor:
         """Latents like chunk.latents whose predicted frames the model generated one after another.
 
         Memory is the chunk's, and the camera follows the true path; the recent frames become the model's own. heat:

@@ -76,6 +76,10 @@ class GeneratorStage:
     adversarial: float = 0.0  # pull of the critic's judgement on frames made from pure noise, against the error's
     critic_rate: float = 2e-4  # learning rate of the critic
     critic_lead: float = 0.05  # share of the schedule over which its pull grows to that
+    distil: float = 0.0  # weight of matching the teacher's distribution, on own frames made from pure noise
+    truth: float = 1.0  # weight that the error against the true frame keeps on those
+    imitator_rate: float = 2e-4  # learning rate of the imitator's AdamW; Muon's is twice that
+    imitator_turns: int = 1  # steps of the imitator for one of the generator
     stream_frames: int = 48  # longest stretch that the model rolls out on its own
 
 
@@ -90,6 +94,7 @@ class TrainSettings:
     latents: str = ""  # folder of encoded footage; out/latents by default
     out: str = "runs/train"
     init: str = ""  # checkpoint folder to start from; by default the one in `out`, if there is one
+    teacher: str = ""  # checkpoint folder of the network to distil; the one in `init` by default
     codec_from: str = ""  # checkpoint folder whose codec a new network takes over, instead of training one
     device: str = "auto"
     seed: int = 0
@@ -107,8 +112,15 @@ class TrainSettings:
     generator: GeneratorStage = field(default_factory=GeneratorStage)
     memory: GeneratorStage = field(
         default_factory=lambda: GeneratorStage(
-            train=["memory"], predict=0.0, rebuild=1.0, motion=0.0, reference=0.0, nearness=0.0, plain=0.0,
-            no_memory=0.0, old_only=0.0,
+            train=["memory"],
+            predict=0.0,
+            rebuild=1.0,
+            motion=0.0,
+            reference=0.0,
+            nearness=0.0,
+            plain=0.0,
+            no_memory=0.0,
+            old_only=0.0,
         )
     )
     stream: GeneratorStage = field(

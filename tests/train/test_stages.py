@@ -54,10 +54,13 @@ def test_codec_learns(trained: Path) -> None:
         ("generator", []),
         ("generator", ["generator.own_frames=1", "generator.own_from=0.5", "generator.robust=0.5"]),
         ("memory", []),
+        ("stream", ["stream.own_frames=1", "stream.distil=1", "stream.truth=0.1", "teacher=RUN"]),
         ("stream", ["stream.own_frames=1", "stream.adversarial=0.5", "stream.pure=0.9", "stream.still=0.3"]),
     ],
 )
 def test_stage_runs_and_saves(trained: Path, stage: str, more: list[str]) -> None:
+    if "teacher=RUN" in more:
+        more = [*more[:-1], f"teacher={trained / 'run'}"]
     assert train(trained, stage, 4, "run", *more) == 0
     figures = [row["evaluation"] for row in rows(trained) if row["stage"] == stage and "evaluation" in row][-1]
     assert all(0 < value < 60 for value in figures.values())

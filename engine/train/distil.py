@@ -1,0 +1,68 @@
+"""Distribution matching: the one-step generator's frames become such as many steps of a teacher would have drawn.
+
+Where a frame could be many things, one step trained on squared error draws their mean; a teacher that denoises in many
+steps draws one of them. Both score the generator's own frames, noised anew: the teacher says where true frames lie,
+an imitator, trained along on the generator's frames, where the generator's do, and the difference is what the
+generator learns from (DMD, arXiv 2311.18828, eq. 7-8; on own rollouts, self forcing, arXiv 2506.08009, section 3.3).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from engine.model.diffusion import add_noise, draw_levels, velocity_weight
+from engine.model.network import WorldModel
+from engine.train.loop import share_gradients
+from engine.train.optimiser import make_optimisers
+
+Predict = Callable[[WorldModel, Tensor, Tensor], Tensor]  # (network, noisy latents, levels) -> clean latents
+
+
+class Distiller:
+    """The teacher and the imitator, which is a copy of it with optimisers of its own."""
+
+    def __init__(self, teacher: WorldModel, rate: float, matrix_rate: float, turns: int) -> None:
+        # The teacher's weights want gradients too, though none are taken: so that what was compiled serves all three.
+        self.teacher, self.imitator, self.turns = teacher.train(), copy.deepcopy(teacher).train(), turns
+        for network in (self.teacher, self.imitator):
+            network.requires_grad_(False)
+            for part in (network.encoder, network.memory, network.generator):
+                part.requires_grad_(True)
+        self.optimisers = make_optimisers(self.imitator, rate, matrix_rate)
+        self.learnt = [p for p in self.imitator.parameters() if p.requires_grad]
+
+    def pull(self, made: Tensor, drawn: Tensor, predict: Predict, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """The gradient for latents `made` [B, C, rows, columns, channels], and the imitator's error.
+
+        drawn: bool [B, C], which of them count. The imitator learns from them first, `turns` times.
+        """
+        made, error = made.detach(), made.new_zeros(())
+        for _ in range(self.turns):
+            noisy, level = self._noised(made, random)
+            error = self._learn(predict(self.imitator, noisy, level), made, level, drawn)
+        noisy, level = self._noised(made, random)
+        imitated, taught = (predict(net, noisy, level).detach().float() for net in (self.imitator, self.teacher))
+        scale = (made.float() - taught).abs().mean(dim=(2, 3, 4), keepdim=True).clamp(min=1e-3)
+        return (imitated - taught) / scale * drawn[..., None, None, None], error
+
+    @staticmethod
+    def _noised(made: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        level = draw_levels((made.shape[0], made.shape[1]), random, 0.0, made.device)
+        noise = torch.randn(made.shape, generator=random, device=made.device, dtype=made.dtype)
+        return add_noise(made, noise, level), level
+
+    def _learn(self, predicted: Tensor, made: Tensor, level: Tensor, drawn: Tensor) -> Tensor:
+        error = (predicted.float() - made.float()).square().mean(dim=(2, 3, 4))
+        counted = error * velocity_weight(level, 0.2) * drawn
+        (counted.sum() / drawn.sum().clamp(min=1)).backward()
+        share_gradients(self.learnt)
+        torch.nn.utils.clip_grad_norm_(self.learnt, 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        torch.clear_autocast_cache()  # it may hold the weights of before
+        return (error.detach() * drawn).sum() / drawn.sum().clamp(min=1)

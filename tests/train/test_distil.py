@@ -1,0 +1,71 @@
+"""The critic and the distiller: where they pull a generator's frames to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.model.network import WorldModel
+from engine.train.critic import Adversary
+from engine.train.distil import Distiller
+from tests.conftest import random_model
+
+
+def test_the_critic_pulls_towards_what_is_true() -> None:
+    random = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    settings = random_model().settings
+    rows, columns, channels = settings.latent_shape
+    adversary = Adversary(settings, torch.device("cpu"), 2e-3)
+    slope = torch.linspace(-1, 1, columns)[:, None].expand(rows, columns, channels)
+
+    def draw() -> tuple[Tensor, Tensor]:
+        noise = 0.1 * torch.randn(2, 8, rows, columns, channels, generator=random)
+        return slope + noise[0], 0.3 * slope + noise[1]  # true frames and paler ones
+
+    losses = [float(adversary.learn(*draw(), random)) for _ in range(40)]
+    assert losses[-1] < 0.3 * losses[0]
+    real, made = draw()
+    made.requires_grad_()
+    adversary.judge(real, made).backward()
+    assert made.grad is not None
+    assert float((made.grad * (real - made)).sum()) < 0
+    assert all(p.grad is None for p in adversary.critic.parameters())
+
+
+class Fixed:
+    """Networks that say one number whatever they are shown."""
+
+    def __init__(self, distiller: Distiller, teacher: float, imitator: float) -> None:
+        self.says = {id(distiller.teacher): teacher, id(distiller.imitator): imitator}
+
+    def __call__(self, network: WorldModel, latents: Tensor, level: Tensor) -> Tensor:
+        assert latents.shape[:2] == level.shape
+        return torch.full_like(latents, self.says[id(network)])
+
+
+def test_the_distiller_pulls_from_the_imitator_to_the_teacher() -> None:
+    distiller = Distiller(random_model(), 1e-3, 2e-3, turns=0)
+    made = torch.zeros(2, 3, *distiller.teacher.settings.latent_shape)
+    drawn = torch.tensor([[True, True, False], [True, False, True]])
+    random = torch.Generator().manual_seed(0)
+    pull, _ = distiller.pull(made, drawn, Fixed(distiller, 2.0, -1.0), random)
+    torch.testing.assert_close(pull, torch.where(drawn, -1.5, 0.0)[..., None, None, None].expand_as(made))
+    alike, _ = distiller.pull(made, drawn, Fixed(distiller, 0.5, 0.5), random)
+    assert not alike.any()
+
+
+def test_the_imitator_alone_learns() -> None:
+    distiller = Distiller(random_model(), 1e-3, 2e-3, turns=1)
+    teacher = {name: p.clone() for name, p in distiller.teacher.state_dict().items()}
+    bias = distiller.imitator.generator.to_patches.bias
+    before = bias.detach().clone()
+
+    def predict(network: WorldModel, latents: Tensor, level: Tensor) -> Tensor:
+        return latents + network.generator.to_patches.bias.mean()
+
+    made = torch.ones(2, 3, *distiller.teacher.settings.latent_shape)
+    _, error = distiller.pull(made, torch.ones(2, 3, dtype=torch.bool), predict, torch.Generator().manual_seed(0))
+    assert float(error) > 0
+    assert not torch.equal(bias, before)
+    assert all(torch.equal(teacher[name], p) for name, p in distiller.teacher.state_dict().items())
