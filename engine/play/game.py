@@ -25,6 +25,7 @@ from engine.play.opening import Opening
 from engine.play.preferences import Kept
 from engine.play.saves import Saves
 from engine.play.settings_screen import SettingsScreen
+from engine.play.title import Asked
 from engine.play.view import BOTH, REAL
 from engine.play.window import Window
 from engine.play.worker import Worker
@@ -196,11 +197,13 @@ class Game:
     def _choose(self, event: pygame.event.Event) -> None:
         """An event on the title screen."""
         self._redraw_at = float("-inf")
-        if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
-            self._running = False
-        elif event.type == pygame.KEYDOWN and event.key == pygame.K_f:
+        if event.type == pygame.KEYDOWN and event.key == pygame.K_f:
             self.window.toggle_fullscreen()
-        elif self._opening.handle(event):
+            return
+        asked = self._opening.handle(event)
+        if asked is Asked.LEAVE:
+            self._running = False
+        elif asked is Asked.SETTINGS:
             self._open_settings()
 
     def _open_settings(self) -> None:
