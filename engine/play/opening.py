@@ -53,6 +53,18 @@ class Opening:
             worker.post(lambda: worker.load(card.save) if card.save else worker.open_start(card.start))
         return asked if isinstance(asked, Asked) else None
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a title screen to come back to."""
+        return self._shown is not None or self._offer.first is not None
+
+    def come_back(self) -> None:
+        """Choose once more, in the same world."""
+        self._shown = self._shown or self._offer.first
+        assert self._shown
+        self._title, self._chosen_at, self._note = self._offer.title(self._shown), None, ""
+        self._loading = LoadingScreen(self._shown.world.title)
+
     def load_again(self) -> None:
         """The settings are others: load the world with them."""
         if self._shown:

@@ -185,7 +185,7 @@ class SettingsScreen:
             given = "" if name == "keys" else f"={getattr(self._kept.current, name)}"
             return f"{name}{given} on the command line holds in this run; what you choose, from the next on"
         if self._row.choice:
-            waits = "  ·  from the next start on" if self._row.choice.waits and self._playing else ""
+            waits = "  ·  once you come from the title screen" if self._row.choice.waits and self._playing else ""
             return self._row.choice.hint(getattr(self._kept.chosen, name)) + waits
         return KEYS_HINT if self._row.key else ""
 
