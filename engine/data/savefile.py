@@ -39,7 +39,7 @@ def write(path: Path | str, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
     """
     import safetensors.torch  # seconds, which a list of saves need not wait for
 
-    path = Path(path)
+    path = _named(path)
     try:
         text = json.dumps(meta, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -69,7 +69,7 @@ def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     import safetensors.torch
 
-    path = Path(path)
+    path = _named(path)
     try:
         _check_size(path)
         blob = bytearray(path.read_bytes())
@@ -94,7 +94,7 @@ def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
 
     The digest is not looked at. Raises SaveError as `read` does.
     """
-    path = Path(path)
+    path = _named(path)
     try:
         _check_size(path)
         with open(path, "rb") as file:
@@ -110,6 +110,13 @@ def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise SaveError(f"the saved session {path} is damaged: its frame is no picture")
     return meta, frame
+
+
+def _named(path: Path | str) -> Path:
+    """Raises SaveError for what cannot be the name of a file."""
+    if not isinstance(path, (str, os.PathLike)) or not Path(path).name:
+        raise SaveError(f"a save is one file, named by a path, not {path!r}")
+    return Path(path)
 
 
 def _check_size(path: Path) -> None:

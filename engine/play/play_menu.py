@@ -12,7 +12,7 @@ from engine.play.panel import ACCENT, DIM, LIGHT, SMALLEST_TEXT, fitted_line, fo
 
 BAR = (46, 50, 66)
 ELSEWHERE = ("return", "backspace", "escape", "p")  # keys that the menu itself stands for, or that are held
-WIDTH = 34  # of the menu, in heights of a row
+WIDTH = 26  # of the menu, in heights of a row
 
 
 class Leave(Enum):

@@ -164,6 +164,11 @@ def test_no_display_is_one_sentence(engine, capsys, monkeypatch):
     assert "no window can be opened" in err and "headless=true" in err and err.count("\n") == 1
 
 
+def test_a_window_larger_than_there_are_is_one_sentence(engine, capsys):
+    assert app.main(["scale=1e9", "title=false"], engine.load) == 2
+    assert "setting 'scale': at most 51 for frames of 320x192, not 1e+09" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])
 def test_a_slot_that_is_no_name_is_refused(engine, capsys, slot):
     assert app.main([f"slot={slot}"], engine.load) == 2
