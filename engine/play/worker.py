@@ -204,7 +204,7 @@ class Worker(CommandThread):
         self._reel = Reel(engine, self.say, self.recorded)
         self._beside = Beside(engine, self.say, lambda: self.post(self._show))
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
-        slot = self._saves.autosave(engine.world.name) if self._saves else None
+        slot = self._saves and self._saves.autosave(engine.world.name)
         self._autosave = Autosave(engine, slot, self.say) if slot else None
 
     def _loop(self) -> None:
@@ -212,12 +212,7 @@ class Worker(CommandThread):
             command = self._next_command()
             if self._stopping:
                 return
-            if command:
-                command()
-            elif self._rewinding:
-                self._step_back()
-            else:
-                self._step()
+            (command or (self._step_back if self._rewinding else self._step))()
 
     def _wait_s(self) -> float | None:
         if self._take_action is None or (self.paused and not self._rewinding):
@@ -294,8 +289,7 @@ class Worker(CommandThread):
             self.recorded.append(self._autosave.finish(self.view))
 
     def _close(self) -> None:
-        if self.engine is None:
-            return
-        if self.view:
-            self._finish()
-        self.engine.close()
+        if self.engine:
+            if self.view:
+                self._finish()
+            self.engine.close()
