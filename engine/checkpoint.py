@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine import config
-from engine.errors import CheckpointError, ConfigError
+from engine.errors import CheckpointError, ConfigError, shown
 from engine.model.network import WorldModel
 from engine.model.settings import ModelSettings
+from engine.world import World
 
 FORMAT = 1
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
@@ -72,12 +73,12 @@ def save(folder: Path | str, model: WorldModel, world: str, notes: dict[str, Any
 def find(name: Path | str) -> Path:
     """The folder of a checkpoint, from a world's name (the one shipped for it), its path, or that of its game."""
     for folder in (Path(name), Path(name) / "checkpoint", CHECKPOINTS / str(name)):
-        if (folder / MANIFEST).is_file():
+        if os.path.isfile(folder / MANIFEST):
             return folder
     known = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{MANIFEST}"))
     shipped = f"shipped: {', '.join(known)}" if known else "none is shipped"
     raise CheckpointError(
-        f"there is no checkpoint {str(name)!r}: give a world's name or a folder with {MANIFEST} ({shipped})"
+        f"there is no checkpoint {shown(str(name))}: give a world's name or a folder with {MANIFEST} ({shipped})"
     )
 
 
@@ -100,7 +101,7 @@ def load(folder: Path, world: str | None = None) -> tuple[WorldModel, Manifest]:
         manifest = _manifest_of(folder, _digest(path))
         packed = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+        raise CheckpointError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if world is not None and manifest.world != world:
         raise CheckpointError(f"{folder} is a checkpoint of world {manifest.world!r}, not of {world!r}")
     tensors = {}
@@ -117,6 +118,16 @@ def load(folder: Path, world: str | None = None) -> tuple[WorldModel, Manifest]:
     _check_shapes(path, model.state_dict(), tensors)
     model.load_state_dict(tensors)
     return model.eval(), manifest
+
+
+def check_fit(manifest: Manifest, world: World) -> None:
+    """Raise CheckpointError if the checkpoint was made for other frames or actions than the world has."""
+    settings = manifest.settings
+    made = settings.height, settings.width, settings.action_size, settings.mouse_axes
+    needed = world.frame.height, world.frame.width, world.action_spec.size, len(world.action_spec.mouse_limits)
+    if made != needed:
+        numbers = "height, width, size of an action, mouse axes"
+        raise CheckpointError(f"the checkpoint does not fit world {world.name!r}: {numbers} are {made}, not {needed}")
 
 
 def _manifest_of(folder: Path, digest: str) -> Manifest:

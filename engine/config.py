@@ -21,6 +21,13 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from engine.errors import ConfigError
 
 T = TypeVar("T")
+MOST_DENOISE_STEPS, MOST_THREADS = 1000, 512  # more is a slip of the hand, and would bring a machine to a halt
+PLAINER = (  # OmegaConf's words, and ours
+    (r"Value (.*) of type '\w+' could not be converted to Integer", r"a whole number, not \1"),
+    (r"Value (.*) of type '\w+' could not be converted to Float", r"a number, not \1"),
+    (r"Value (.*) is not a valid bool .*", r"true or false, not \1"),
+    (r"Incompatible value 'None' for field of type .*", "it needs a value"),
+)
 
 
 def load(schema: type[T], files: Sequence[Path | str] = (), overrides: Sequence[str] = ()) -> T:
@@ -219,6 +226,8 @@ def _explain(error: Exception) -> str:
     """An error of OmegaConf's as one line, with the setting's name where it knows it."""
     key = getattr(error, "full_key", None)
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
+    for pattern, plain in PLAINER:
+        text = re.sub(pattern, plain, text)
     return f"setting {key!r}: {text}" if key else text
 
 
@@ -272,8 +281,8 @@ def check_seed(seed: object) -> int:
     return int(seed)
 
 
-def at_least_one(value: int, name: str) -> int:
-    """The setting `name`. Raises ConfigError unless it is a whole number from 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name} is a whole number from 1, not {value!r}")
+def at_least_one(value: int, name: str, most: int | None = None) -> int:
+    """The setting `name`. Raises ConfigError unless it is a whole number from 1, at most `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):
+        raise ConfigError(f"{name} is a whole number from 1{'' if most is None else f' to {most}'}, not {value!r}")
     return value

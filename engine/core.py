@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +16,10 @@ import torch
 from engine import checkpoint
 from engine import world as worlds
 from engine.action import Action
-from engine.config import at_least_one, check_seed
+from engine.config import MOST_DENOISE_STEPS, MOST_THREADS, at_least_one, check_seed
 from engine.data import history as histories
 from engine.data.starts import num_starts
-from engine.errors import CheckpointError, ConfigError, SessionError
+from engine.errors import ConfigError, SessionError
 from engine.model.diffusion import schedule
 from engine.model.machine import find_device, number_type
 from engine.model.network import WorldModel
@@ -74,21 +75,24 @@ class Engine:
         work on a GPU in a few parts recorded before; same frames, sooner. Raises EngineError kinds.
         """
         if threads is not None:
-            torch.set_num_threads(at_least_one(threads, "threads"))
+            torch.set_num_threads(at_least_one(threads, "threads", MOST_THREADS))
+        if denoise_steps is not None:
+            at_least_one(denoise_steps, "denoise_steps", MOST_DENOISE_STEPS)
         chosen = find_device(device)
         if not isinstance(name, (str, Path)) or not str(name):
             raise ConfigError(f"name is a world's name or a checkpoint's folder, not {name!r}")
         name = str(name)
-        if not (Path(name) / checkpoint.MANIFEST).exists() and "/" not in name and name not in worlds.names():
+        if not os.path.exists(Path(name) / checkpoint.MANIFEST) and "/" not in name and name not in worlds.names():
             worlds.load(name)  # raises, naming the nearest world
         folder = checkpoint.find(name)
         model, manifest = checkpoint.load(folder)
         world = worlds.load(folder if (folder / "world.yaml").is_file() else manifest.world)
-        _check_fit(world, manifest)
+        checkpoint.check_fit(manifest, world)
         steps = denoise_steps if denoise_steps is not None else int(manifest.notes.get("denoise_steps", DENOISE_STEPS))
         model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        return cls(model, manifest, world, chosen, seed, at_least_one(steps, "denoise_steps"), bool(graphs))
+        steps = at_least_one(steps, "denoise_steps", MOST_DENOISE_STEPS)
+        return cls(model, manifest, world, chosen, seed, steps, bool(graphs))
 
     @property
     def model(self) -> WorldModel:
@@ -162,6 +166,8 @@ class Engine:
 
         Raises SessionError for entries that are not there, or more pins than there is room for.
         """
+        if not isinstance(recall, Recall):
+            raise SessionError(f"set_recall takes an engine's recall, changed, not {recall!r}")
         self._present().set_recall(recall)
 
     def use_memory(self, on: bool) -> None:
@@ -190,8 +196,11 @@ class Engine:
         return self._present().places
 
     def thumbnail(self, entry: int) -> np.ndarray:
-        """What was seen at the end of a memory entry's block, small: uint8 [height, width, 3]."""
-        return self._present().thumbnails[entry]
+        """What was seen at the end of a memory entry's block, small: uint8 [height, width, 3]. Raises SessionError."""
+        pictures = self._present().thumbnails
+        if isinstance(entry, bool) or not isinstance(entry, (int, np.integer)) or not 0 <= entry < len(pictures):
+            raise SessionError(f"there are {len(pictures)} memory entries, numbered from 0, but not {entry!r}")
+        return pictures[entry]
 
     def save(self, path: Path | str, **notes: Any) -> Path:
         """Write the session to one file, whole or not at all, from which `restore` goes on as if never interrupted.
@@ -284,13 +293,3 @@ class Engine:
         if self.session is None:
             raise SessionError("this engine is closed: load another")
         return self.session
-
-
-def _check_fit(world: worlds.World, manifest: checkpoint.Manifest) -> None:
-    """Raise CheckpointError if the checkpoint was made for other frames or actions than the world has."""
-    settings = manifest.settings
-    made = settings.height, settings.width, settings.action_size, settings.mouse_axes
-    needed = world.frame.height, world.frame.width, world.action_spec.size, len(world.action_spec.mouse_limits)
-    if made != needed:
-        numbers = "height, width, size of an action, mouse axes"
-        raise CheckpointError(f"the checkpoint does not fit world {world.name!r}: {numbers} are {made}, not {needed}")

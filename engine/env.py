@@ -33,8 +33,10 @@ class Explore:
     """
 
     def __init__(self, cell: float = 128.0, worth: float = 1.0) -> None:
-        if not cell > 0:
+        if not isinstance(cell, (int, float)) or not 0 < cell < math.inf:
             raise ConfigError(f"cell is a length above 0, not {cell!r}")
+        if not isinstance(worth, (int, float)) or not math.isfinite(worth):
+            raise ConfigError(f"worth is a finite number, not {worth!r}")
         self.cell, self.worth = cell, worth
         self.seen: set[tuple[int, int]] = set()
 
@@ -83,8 +85,8 @@ class GeneratedEnv(gymnasium.Env):
         self.engine = engine or Engine.load(world, device=device, denoise_steps=denoise_steps, threads=threads)
         self.world = self.engine.world
         self.metadata = {**self.metadata, "render_fps": self.world.rate}
-        self.actions = None if actions is None else [self._checked(action) for action in actions]
         self.action_space = action_space(self.engine.action_spec) if actions is None else _listed(actions)
+        self.actions = None if actions is None else [self._checked(action) for action in actions]
         self.observation_space = observation_space(self.world)
         self.render_mode, self.max_frames, self.start = render_mode, max_frames, start
         self.reward, self.ending = reward, ending
@@ -100,7 +102,9 @@ class GeneratedEnv(gymnasium.Env):
         the environment's generator. Raises EngineError kinds.
         """
         super().reset(seed=seed)
-        options = options or {}
+        options = {} if options is None else options
+        if not isinstance(options, dict):
+            raise ConfigError(f'options is a table such as {{"start": 0}}, not {options!r}')
         if odd := sorted(options.keys() - {"start"}):
             raise ConfigError(f'reset knows the option "start", not {odd[0]!r}')
         drawn = int(self.np_random.integers(2**31)) if seed is None else seed
@@ -118,7 +122,7 @@ class GeneratedEnv(gymnasium.Env):
         step = self.engine.step(self.to_action(action))
         self._frame, info = step.frame, step.info
         self._num_steps += 1
-        reward = 0.0 if self.reward is None else float(self.reward(step.frame, info["pose"], info))
+        reward = 0.0 if self.reward is None else _number(self.reward(step.frame, info["pose"], info))
         ended = self.ending is not None and bool(self.ending(step.frame, info["pose"], info))
         truncated = self.max_frames is not None and self._num_steps >= self.max_frames
         return step.frame, reward, ended, truncated, info
@@ -151,8 +155,19 @@ class GeneratedEnv(gymnasium.Env):
             self.engine.close()
 
 
+def _number(reward: Any) -> float:
+    """What a reward function gave. Raises ConfigError if it is no finite number: a learner would go on with it."""
+    try:
+        value = float(reward)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"a reward function gives a number, not {reward!r}") from error
+    if not math.isfinite(value):
+        raise ConfigError(f"a reward function gives a finite number, not {value}")
+    return value
+
+
 def _listed(actions: Sequence[Action]) -> gymnasium.spaces.Discrete:
-    if not actions:
+    if not isinstance(actions, Sequence) or isinstance(actions, str) or not actions:
         raise ConfigError("actions is a list of at least one engine.Action")
     return gymnasium.spaces.Discrete(len(actions))
 
@@ -172,6 +187,9 @@ class GeneratedVectorEnv(SyncVectorEnv):
     ) -> None:  # fmt: skip
         if type(num_envs) is not int or num_envs < 1:
             raise ConfigError(f"num_envs is a whole number from 1, not {num_envs!r}")
+        for name, made in (("make_reward", make_reward), ("make_ending", make_ending)):
+            if made is not None and not callable(made):
+                raise ConfigError(f"{name} is called once for each session, to make a function, and is {made!r}")
         self._shared = engine or Engine.load(world, device=device, denoise_steps=denoise_steps, threads=threads)
         self._owns_engine = engine is None
         self._batch = SessionBatch(self._shared, num_envs) if batched else None

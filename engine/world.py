@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine import config
 from engine.action import MOUSE_AXES, ActionSpec
-from engine.errors import ConfigError, WorldError
+from engine.errors import ConfigError, WorldError, shown
 
 WORLDS = Path(__file__).resolve().parent.parent / "worlds"
 
@@ -89,11 +90,11 @@ def load(name: str | Path) -> World:
     if name in names():
         return read(WORLDS / name / "world.yaml")
     folder = Path(str(name))
-    if str(name) and (folder / "world.yaml").is_file():
+    if str(name) and os.path.isfile(folder / "world.yaml"):  # not Path's: a name may be too long for any file
         return read(folder / "world.yaml")
     near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise WorldError(f"there is no world {str(name)!r}{hint} (worlds here: {', '.join(names())})")
+    raise WorldError(f"there is no world {shown(str(name))}{hint} (worlds here: {', '.join(names())})")
 
 
 def read(path: Path) -> World:

@@ -241,6 +241,8 @@ BAD_LOADS = {
     "no denoise steps": ({"denoise_steps": 0}, ConfigError, "denoise_steps"),
     "half a denoise step": ({"denoise_steps": 0.5}, ConfigError, "denoise_steps"),
     "no threads": ({"threads": 0}, ConfigError, "threads"),
+    "countless denoise steps": ({"denoise_steps": 10**9}, ConfigError, "denoise_steps is .* from 1 to 1000"),
+    "countless threads": ({"threads": 10**5}, ConfigError, "threads is .* from 1 to 512"),
     "a seed of text": ({"seed": "x"}, ConfigError, "seed"),
 }
 

@@ -13,6 +13,7 @@ from engine.data.starts import load_start, num_starts
 from engine.errors import ActionError, EngineError, FrameError
 from engine.world import World
 
+FARTHEST = 1e9  # of a pose's numbers, in the game's units: no game is larger
 Actions = Sequence[Action] | np.ndarray
 # (frames, actions) or (frames, actions, poses), as a user gives them.
 Told = tuple[np.ndarray, Actions] | tuple[np.ndarray, Actions, np.ndarray | None]
@@ -70,8 +71,8 @@ def check_poses(poses: Any, count: int) -> np.ndarray:
     if poses.shape != (count, 4) or poses.dtype.kind not in "fiu":
         found = f"{poses.dtype} {poses.shape}"
         raise FrameError(f"poses are numbers (x, y, z, angle) for each of {count} frames, not {found}")
-    if np.isinf(poses).any():
-        raise FrameError("a pose is of finite numbers, NaN where it is unknown")
+    if (np.abs(poses) > FARTHEST).any():
+        raise FrameError(f"a pose is of finite numbers, up to {FARTHEST:g}, NaN where it is unknown")
     return poses.astype(np.float32)
 
 

@@ -235,6 +235,8 @@ def open_recording(path: Path | str) -> Recording:
 
     Raises RecordingError where there is none, or none with at least one whole frame.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise RecordingError(f"a recording is a folder, named by a path, not {path!r}")
     path = Path(path)
     meta = read_meta(path)
     size = len(meta["keys"]) + len(meta["mouse_limits"])

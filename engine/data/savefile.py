@@ -14,14 +14,15 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import safetensors.torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from engine.errors import SaveError, one_line, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT = 1
 KIND = "engine session"
@@ -36,7 +37,9 @@ def write(path: Path | str, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
 
     meta: plain JSON values. Returns the path. Raises SaveError if it cannot be written.
     """
-    path = Path(path)
+    import safetensors.torch  # seconds, which a list of saves need not wait for
+
+    path = _named(path)
     try:
         text = json.dumps(meta, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -64,7 +67,9 @@ def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises SaveError for a file that is missing, truncated, changed, of another kind or of a later format.
     """
-    path = Path(path)
+    import safetensors.torch
+
+    path = _named(path)
     try:
         _check_size(path)
         blob = bytearray(path.read_bytes())
@@ -89,22 +94,29 @@ def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
 
     The digest is not looked at. Raises SaveError as `read` does.
     """
-    path = Path(path)
+    path = _named(path)
     try:
         _check_size(path)
         with open(path, "rb") as file:
             meta = _meta(path, _metadata(path, file.read(8 + HEADER_LIMIT)))
-        with safe_open(str(path), "pt") as file:
+        with safe_open(str(path), "np") as file:
             if math.prod(file.get_slice("frame").get_shape()) > MOST_NUMBERS:
                 raise SaveError(f"the saved session {path} is damaged: its frame is no picture")
-            frame = file.get_tensor("frame").numpy()
+            frame = file.get_tensor("frame")
     except OSError as error:
         raise SaveError(f"cannot read the saved session {path}: {error.strerror or error}") from error
-    except (SafetensorError, KeyError, ValueError, RuntimeError, TypeError, OverflowError) as error:
+    except (SafetensorError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError) as error:
         raise SaveError(f"the saved session {path} is damaged: {one_line(error)}") from error
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise SaveError(f"the saved session {path} is damaged: its frame is no picture")
     return meta, frame
+
+
+def _named(path: Path | str) -> Path:
+    """Raises SaveError for what cannot be the name of a file."""
+    if not isinstance(path, (str, os.PathLike)) or not Path(path).name:
+        raise SaveError(f"a save is one file, named by a path, not {path!r}")
+    return Path(path)
 
 
 def _check_size(path: Path) -> None:

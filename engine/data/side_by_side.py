@@ -8,6 +8,7 @@ needs a world whose start scenes name their game, and that game (for Doom: pip i
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ def export_side_by_side(path: Path | str, kind: str, every: int = 1, out: Path |
     not installed or leads elsewhere.
     """
     check_kind(kind, every)
-    recording = open_recording(Path(path).absolute())  # the real game changes the folder for a moment when it starts
+    recording = open_recording(os.path.abspath(path) if isinstance(path, str | os.PathLike) else path)
     name = recording.meta.get("world")
     if name not in definitions.names():
         raise WorldError(f"{recording.path} is of world {shown(name)}, whose real game is not known here")

@@ -32,6 +32,7 @@ Play a world that a neural network draws.
   python play.py headless=true frames=100 record=out          without one, and how fast it was
   python play.py replay=out                                   are its frames the same again?
   python play.py export=out format=gif every=2                as gif, mp4 or png, one frame of 2
+  python play.py export=out beside=true                       with the real game beside it (needs ViZDoom)
 
 world is a world's name or a checkpoint's folder, start the number of a start scene (null: the
 title screen asks, unless title=false or a script plays). denoise_steps (null: the
@@ -104,9 +105,14 @@ def _replay(settings: Settings, load: Load | None) -> int:
 
 
 def _export(settings: Settings, load: Load | None) -> int:
+    assert settings.export
+    if settings.beside:
+        from engine.data.side_by_side import export_side_by_side
+
+        print(export_side_by_side(settings.export, settings.format, settings.every))
+        return 0
     from engine.data.export import export
 
-    assert settings.export
     print(f"exported to {export(settings.export, settings.format, settings.every)}")
     return 0
 

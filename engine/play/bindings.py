@@ -12,6 +12,7 @@ from engine.play.keymap import Keymap
 from engine.world import World
 
 WINDOW_KEYS = (
+    ("return", "menu"),
     ("r", "record on, off"),
     ("f5", "save"),
     ("f9", "load what was saved"),

@@ -5,27 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pygame
 
 from engine.action import Action
-from engine.errors import RecordingError
-from engine.play import screenshot
 from engine.play.bindings import bound, keymap
+from engine.play.controls import Controls
 from engine.play.gamepad import Gamepad
 from engine.play.hud import Hud, HudState
-from engine.play.interlude import Interlude
+from engine.play.interlude import Dialog, Interlude
 from engine.play.keymap import Keymap
 from engine.play.loading import LoadingScreen
 from engine.play.memory_panel import Change
 from engine.play.name_prompt import NamePrompt
 from engine.play.offer import Offer
 from engine.play.opening import Opening
+from engine.play.play_menu import Leave, PlayMenu
 from engine.play.preferences import Kept
+from engine.play.repeat import Repeat
 from engine.play.saves import Saves
 from engine.play.settings_screen import SettingsScreen
-from engine.play.view import BOTH, REAL
+from engine.play.title import Asked
 from engine.play.window import Window
 from engine.play.worker import Worker
 from engine.world import World
@@ -33,7 +33,6 @@ from engine.world import World
 # Events are read this often while no frame comes. A frame wakes the window at once; a finer poll
 # would only take the interpreter from the thread that generates.
 POLL_S = 1 / 120
-RECORDINGS = Path("recordings")
 REDRAWN_AFTER = (pygame.WINDOWEXPOSED, pygame.WINDOWSIZECHANGED, pygame.WINDOWFOCUSGAINED)
 
 
@@ -59,47 +58,26 @@ class Game:
         """
         self.window = window
         self.worker = Worker(offer.loader(), start, saves, kept.current.autosave_seconds)
-        self._saves, self._screenshots = saves, screenshots
-        self._offer, self._kept, self._record, self._script = offer, kept, record, script
-        self._recordings = RECORDINGS.absolute()
-        self._shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
-        self._gamepad = Gamepad()
+        self._saves, self._offer, self._kept, self._script = saves, offer, kept, script
+        self._controls = Controls(window, self.worker, saves, screenshots, record, hud)
+        self._records_at_once = record is not None
+        self._gamepad, self._repeat = Gamepad(), Repeat()
         self._opening = Opening(offer, self.worker, chooses=start is None)
         self._interlude = Interlude(window, self.worker)
         self._before = kept.current  # as it was when the settings screen was opened
+        self._waits = False  # another device or number of denoise steps waits for the title screen
         self._keymap: Keymap | None = None
         self._hud: Hud | None = None
         self._running = True
         self._wants_mouse = False  # until it plays a world that turns by mouse
         self._redraw_at = float("-inf")  # time.monotonic
-        self._keys = self._window_keys()
-
-    def _window_keys(self) -> dict[int, Callable[[], None]]:
-        """What the window's own keys do."""
-        window, saves = self.window, self._saves
-        return {
+        self._keys: dict[int, Callable[[], None]] = {
+            **self._controls.keys,
             pygame.K_ESCAPE: self._escape,
-            pygame.K_r: self._toggle_recording,
-            pygame.K_n: lambda: self.worker.post(self.worker.next_start),
             pygame.K_p: self._toggle_pause,
-            pygame.K_TAB: lambda: self.worker.post(lambda: self.worker.turn_to(REAL)),
-            pygame.K_F7: lambda: self.worker.post(lambda: self.worker.turn_to(BOTH)),
-            pygame.K_m: lambda: self.worker.post(self.worker.toggle_memory),
-            pygame.K_f: window.toggle_fullscreen,
-            pygame.K_F5: lambda: self._post(self.worker.save, saves.quick),
-            pygame.K_F11: self._ask_name,
+            pygame.K_RETURN: self._open_menu,
             pygame.K_F10: self._open_settings,
-            pygame.K_F9: lambda: self._post(self.worker.load, saves.quick),
-            pygame.K_b: lambda: self._post(self.worker.save, saves.new_branch),
-            pygame.K_g: lambda: self._post(self.worker.load, saves.last_branch),
-            pygame.K_BACKSPACE: lambda: self.worker.post(self.worker.begin_rewind),
-            pygame.K_F12: self._take_screenshot,
-            pygame.K_F1: lambda: self._toggle("keys"),
-            pygame.K_F2: lambda: self._toggle("figures"),
-            pygame.K_F3: lambda: self._toggle("map"),
-            pygame.K_F4: lambda: self._toggle("graph"),
-            pygame.K_F8: lambda: self.worker.say(window.next_scaling()),
-            pygame.K_F6: lambda: self._toggle("memory"),
+            pygame.K_F11: self._ask_name,
         }
 
     def run(self) -> None:
@@ -108,11 +86,14 @@ class Game:
         self.worker.start()
         try:
             while self._running and not self.worker.error:
-                for event in pygame.event.get():
-                    in_menu = self._interlude.dialog is not None or self._opening.is_choosing
-                    self._handle(self._gamepad.as_key(event, in_menu))
+                for event in [*pygame.event.get(), *self._repeat.due(self._in_menu)]:
+                    event = self._gamepad.as_key(event, self._in_menu)
+                    self._repeat.watch(event, self._in_menu)
+                    self._handle(event)
                 if self._keymap is None and self.worker.view:
                     self._begin()
+                elif self._keymap and not self.worker.view:
+                    self._come_back()
                 if self.worker.changed.is_set() or time.monotonic() >= self._redraw_at:
                     self.worker.changed.clear()
                     self._draw(time.monotonic() - began)
@@ -121,6 +102,11 @@ class Game:
             self.worker.stop()
         if self.worker.error:
             raise self.worker.error
+
+    @property
+    def _in_menu(self) -> bool:
+        """Whether one chooses from something, and does not play."""
+        return self._interlude.dialog is not None or self._opening.is_choosing
 
     def _begin(self) -> None:
         """The engine is loaded: play."""
@@ -131,8 +117,9 @@ class Game:
         pygame.display.set_caption(world.title)
         self._hud = Hud(world, engine.device, engine.denoise_steps)
         self._take_keys(world)
-        if self._record:
-            self._toggle_recording()
+        if self._records_at_once:
+            self._records_at_once = False
+            self._controls.toggle_recording()
         if self._script:
             self.worker.begin(self._script(world).__next__)
         else:
@@ -141,6 +128,17 @@ class Game:
             self.worker.begin(self._take_action)
         if self._offer.note:
             self.worker.say(self._offer.note)
+
+    def _come_back(self) -> None:
+        """The session has ended: choose again."""
+        self._keymap = self._hud = None
+        self._wants_mouse = False
+        self.window.take_mouse(False)
+        self._opening.come_back()
+        if self._waits:
+            self._opening.load_again()
+        self._waits = False
+        self._redraw_at = float("-inf")
 
     def _take_keys(self, world: World) -> None:
         """Let the player's keys be those of the world."""
@@ -163,8 +161,7 @@ class Game:
         elif self._interlude.dialog:
             self._redraw_at = float("-inf")
             if closed := self._interlude.handle(event):
-                self._apply() if isinstance(closed, SettingsScreen) else self._save_as(closed)
-                self._interlude.end()
+                self._close(closed)
         elif self._opening.is_choosing:
             self._choose(event)
         elif event.type == pygame.KEYDOWN and event.key in self._keys:
@@ -187,6 +184,22 @@ class Game:
             self._keymap.handle(event)
             self._gamepad.play(event, self._keymap)
 
+    def _close(self, closed: Dialog) -> None:
+        """A dialog is closed: do what it asks for, and play on."""
+        if isinstance(closed, SettingsScreen):
+            self._apply()
+        elif isinstance(closed, NamePrompt) and closed.taken:
+            self._controls.save_as(closed.name)
+        self._interlude.end()
+        if not isinstance(closed, PlayMenu) or closed.chosen is None:
+            return
+        if closed.chosen is Leave.TITLE:
+            self.worker.post(self.worker.end_session)
+        elif closed.chosen is Leave.QUIT:
+            self._running = False
+        else:
+            self._keys[closed.chosen]()
+
     def _clicked(self, event: pygame.event.Event) -> Change | None:
         """What a click of the free mouse changes in the memory panel."""
         if event.type != pygame.MOUSEBUTTONDOWN or self.window.has_mouse or self._hud is None:
@@ -196,11 +209,13 @@ class Game:
     def _choose(self, event: pygame.event.Event) -> None:
         """An event on the title screen."""
         self._redraw_at = float("-inf")
-        if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
-            self._running = False
-        elif event.type == pygame.KEYDOWN and event.key == pygame.K_f:
+        if event.type == pygame.KEYDOWN and event.key == pygame.K_f:
             self.window.toggle_fullscreen()
-        elif self._opening.handle(event):
+            return
+        asked = self._opening.handle(event)
+        if asked is Asked.LEAVE:
+            self._running = False
+        elif asked is Asked.SETTINGS:
             self._open_settings()
 
     def _open_settings(self) -> None:
@@ -219,7 +234,8 @@ class Game:
         if self._keymap and self.worker.engine:
             self._take_keys(self.worker.engine.world)
             if loads:
-                self.worker.say("another device or number of denoise steps holds from the next start on")
+                self._waits = True
+                self.worker.say("another device or number of denoise steps holds once you come from the title screen")
         elif loads:
             self._opening.load_again()
 
@@ -227,9 +243,8 @@ class Game:
         assert self.worker.engine
         self._interlude.begin(NamePrompt(self._saves, self.worker.engine.world.name), self._keymap)
 
-    def _save_as(self, closed: NamePrompt) -> None:
-        if closed.taken:
-            self._post(self.worker.save, lambda world: self._saves.named(world, closed.name))
+    def _open_menu(self) -> None:
+        self._interlude.begin(PlayMenu(self._opening.exists and not self._script), self._keymap)
 
     def _draw(self, elapsed_s: float) -> None:
         now, view, surface = time.monotonic(), self.worker.view, self.window.surface
@@ -247,10 +262,11 @@ class Game:
                 paused=self.worker.paused and not dialog,
                 has_mouse=self.window.has_mouse or not self._wants_mouse,
                 mouse_is_free=not self.window.has_mouse,
-                **{f"show_{panel}": shown for panel, shown in self._shown.items()},
+                **{f"show_{panel}": shown for panel, shown in self._controls.shown.items()},
             )
             self.window.draw_frame(view.picture)
-            self._hud.draw(surface, self.window.area, state, now)
+            if not isinstance(dialog, PlayMenu):  # there is much to read in it
+                self._hud.draw(surface, self.window.area, state, now)
             if dialog:
                 dialog.draw(surface, self.window.area)
             self._redraw_at = self._hud.changes_at(state, now)
@@ -262,35 +278,7 @@ class Game:
         else:
             self._running = False
 
-    def _toggle_recording(self) -> None:
-        # Made once for all recordings of one run: those after the first go to its numbered subfolders.
-        if self._record is None:
-            assert self.worker.engine
-            self._record = self._recordings / time.strftime(f"{self.worker.engine.world.name}-%Y%m%d-%H%M%S")
-        root = self._record
-        self.worker.post(lambda: self.worker.toggle_recording(root))
-
-    def _post(self, command: Callable[[Any], None], slot: Callable[[str], Path | None]) -> None:
-        """Have the worker do something with the file of a slot, which is looked for then, not here."""
-        assert self.worker.engine
-        world = self.worker.engine.world.name
-        self.worker.post(lambda: command(slot(world)))
-
-    def _take_screenshot(self) -> None:
-        assert self.worker.engine and self.worker.view
-        try:
-            path = screenshot.write(self.worker.view.picture, self._screenshots, self.worker.engine.world.name)
-        except RecordingError as error:
-            self.worker.say(str(error))
-        else:
-            self.worker.say(f"picture in {path}")
-
     def _toggle_pause(self) -> None:
         if self._keymap and self.worker.paused:
             self._keymap.forget()
         self.worker.post(self.worker.toggle_pause)
-
-    def _toggle(self, panel: str) -> None:
-        self._shown[panel] = not self._shown[panel]
-        shows_memory = self._shown["memory"] or self._shown["map"]
-        self.worker.post(lambda: self.worker.show_memory(shows_memory))

@@ -10,7 +10,7 @@ from pygame._sdl2 import controller
 from engine.play.keymap import Keymap
 
 FULL = 32767  # an axis at its end
-DEAD_ZONE, PRESSED = 0.18, 0.5  # shares of an axis
+DEAD_ZONE, PRESSED, LET_GO = 0.18, 0.5, 0.35  # shares of an axis
 LOOK_DEGREES_PER_S = 220.0  # with the stick at its end; half of the way gives a quarter
 
 # Which keys of a world, if it has them, a pad presses.
@@ -29,9 +29,9 @@ AXIS_NAMES = {
     pygame.CONTROLLER_AXIS_LEFTY: ("forward", "back"),
     pygame.CONTROLLER_AXIS_TRIGGERRIGHT: ("", "attack"),
 }
-# Which of the window's keys they stand for: while one plays, and on the title screen and the settings.
+# Which of the window's keys they stand for: while one plays, and in whatever one chooses from.
 PLAY_KEYS = {
-    pygame.CONTROLLER_BUTTON_START: pygame.K_p,
+    pygame.CONTROLLER_BUTTON_START: pygame.K_RETURN,
     pygame.CONTROLLER_BUTTON_BACK: pygame.K_F1,
     pygame.CONTROLLER_BUTTON_X: pygame.K_F5,
     pygame.CONTROLLER_BUTTON_Y: pygame.K_F9,
@@ -50,12 +50,18 @@ TITLE_KEYS = {
     pygame.CONTROLLER_BUTTON_DPAD_LEFT: pygame.K_LEFT,
     pygame.CONTROLLER_BUTTON_DPAD_RIGHT: pygame.K_RIGHT,
 }
+TITLE_AXES = {
+    pygame.CONTROLLER_AXIS_LEFTX: (pygame.K_LEFT, pygame.K_RIGHT),
+    pygame.CONTROLLER_AXIS_LEFTY: (pygame.K_UP, pygame.K_DOWN),
+    pygame.CONTROLLER_AXIS_TRIGGERLEFT: (None, pygame.K_PAGEUP),
+    pygame.CONTROLLER_AXIS_TRIGGERRIGHT: (None, pygame.K_PAGEDOWN),
+}
 HELP = (
     ("walk, look", "sticks"),
     ("attack, use, run", "R, A, B"),
     ("rewind, keep moment", "hold L2, L1"),
     ("save, load", "X, Y"),
-    ("pause, these keys", "Start, Back"),
+    ("menu, these keys", "Start, Back"),
     ("settings", "press right stick"),
 )
 
@@ -67,25 +73,42 @@ class Gamepad:
         controller.init()
         self._open: dict[int, controller.Controller] = {}
         self._rewinds = False
+        self._pushed: dict[int, int] = {}  # axes that stand for a key in a menu, and for which
 
     def as_key(self, event: pygame.event.Event, in_menu: bool) -> pygame.event.Event:
         """The key event that a pad's event stands for, marked as a `pad`'s, or the event itself if it stands for none.
 
         `in_menu`: it chooses from something, and does not play.
         """
+        if not in_menu:
+            self._pushed.clear()
         if event.type == pygame.CONTROLLERDEVICEADDED and controller.is_controller(event.device_index):
             self._open[event.device_index] = controller.Controller(event.device_index)
-        elif event.type == pygame.CONTROLLERBUTTONDOWN:
-            key = (TITLE_KEYS if in_menu else PLAY_KEYS).get(event.button)
-            if key is not None:
-                return pygame.event.Event(pygame.KEYDOWN, key=key, pad=True)
+        elif event.type in (pygame.CONTROLLERBUTTONDOWN, pygame.CONTROLLERBUTTONUP):
+            is_down = event.type == pygame.CONTROLLERBUTTONDOWN
+            key = TITLE_KEYS.get(event.button) if in_menu else PLAY_KEYS.get(event.button) if is_down else None
+            return event if key is None else _key(is_down, key)
+        elif event.type == pygame.CONTROLLERAXISMOTION and in_menu:
+            return self._push(event)
         elif event.type == pygame.CONTROLLERAXISMOTION and event.axis == pygame.CONTROLLER_AXIS_TRIGGERLEFT:
             held = event.value > PRESSED * FULL
             if held != self._rewinds:
                 self._rewinds = held
-                if in_menu:
-                    return event
                 return pygame.event.Event(pygame.KEYDOWN if held else pygame.KEYUP, key=pygame.K_BACKSPACE)
+        return event
+
+    def _push(self, event: pygame.event.Event) -> pygame.event.Event:
+        """A stick or a trigger in a menu: as a key, once for each time that it is pushed."""
+        share, pushed = event.value / FULL, self._pushed.get(event.axis)
+        if event.axis == pygame.CONTROLLER_AXIS_TRIGGERLEFT:
+            self._rewinds = share > PRESSED  # so that it does not begin when the menu closes
+        key = TITLE_AXES.get(event.axis, (None, None))[share > 0] if abs(share) > PRESSED else None
+        if key is not None and key != pushed:
+            self._pushed[event.axis] = key
+            return _key(True, key)
+        if pushed is not None and abs(share) < LET_GO:
+            del self._pushed[event.axis]
+            return _key(False, pushed)
         return event
 
     def play(self, event: pygame.event.Event, keymap: Keymap) -> None:
@@ -103,6 +126,10 @@ class Gamepad:
             keymap.hold(BUTTON_NAMES.get(event.button, ""), ("button", event.button), pressed)
         elif event.type == pygame.CONTROLLERDEVICEREMOVED:
             keymap.let_go()
+
+
+def _key(is_down: bool, key: int) -> pygame.event.Event:
+    return pygame.event.Event(pygame.KEYDOWN if is_down else pygame.KEYUP, key=key, pad=True)
 
 
 def _look(share: float) -> float:

@@ -17,6 +17,7 @@ from engine.play.view import GENERATED, REAL, Note, View
 from engine.world import World
 
 NOTE_S = 4.0
+SLOW_S = 15.0  # that it is said that the machine is too slow; the figures say so as long as it is
 FIGURES_EVERY_S = 0.25  # figures that change with each frame cannot be read
 
 
@@ -42,8 +43,10 @@ class Hud:
     def __init__(self, world: World, device: str = "cpu", denoise_steps: int = 1):
         """`device`, `denoise_steps`: what the world is drawn with, to say what to change where that is too slow."""
         self._world = world
-        faster = [f"denoise_steps={denoise_steps - 1}"] * (denoise_steps > 1) + ["device=cuda"] * (device == "cpu")
+        fewer = f"{denoise_steps - 1} denoise step{'s' * (denoise_steps > 2)} a frame (F10)"
+        faster = [fewer] * (denoise_steps > 1) + ["a GPU"] * (device == "cpu")
         self._faster = ", ".join([*faster, "fewer other programs"])
+        self._slow_from: float | None = None  # time.monotonic
         self._figures: tuple[tuple[Text, ...], ...] = ()
         self._figures_at = float("-inf")
         self._map, self._graph = MapPanel(world), LatencyPanel(world)
@@ -61,13 +64,13 @@ class Hud:
         self._note(state.view)
         if not state.show_keys:  # the table needs the room
             self._draw_charts(surface, area, state, height)
+        figures = pygame.Rect(0, 0, 0, 0)
         if state.show_figures and not state.show_keys:
-            surface.blit(
-                _panel(self._current_figures(state.view, now), height, area.size), (area.x + margin, area.y + margin)
-            )
+            drawn = _panel(self._current_figures(state.view, now), height, area.size)
+            figures = surface.blit(drawn, (area.x + margin, area.y + margin))
         if state.view.recording:
             self._draw_recording(surface, area, height)
-        self._draw_signs(surface, area, state, height)
+        self._draw_signs(surface, area, state, height, figures)
         if state.show_keys:
             table = self._keys(height, (area.width, area.height - 3 * height))  # below it is room for a note
             surface.blit(table, table.get_rect(midtop=(area.centerx, area.y + margin)))
@@ -78,8 +81,10 @@ class Hud:
             surface.blit(line, place)
             bottom = place.top - margin // 2
 
-    def _draw_signs(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int) -> None:
-        """At the top, in the middle: what is not as usual, and the key that ends it."""
+    def _draw_signs(
+        self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int, figures: pygame.Rect
+    ) -> None:
+        """At the top, in the middle, or below the `figures`: what is not as usual, and the key that ends it."""
         signs = [("Paused", "P goes on")] * state.paused
         signs += [("Memory off", "M turns it on")] * (not state.view.info.get("memory_on", True))
         signs += self._name_worlds(surface, area, state.view, height)
@@ -87,6 +92,7 @@ class Hud:
         for what, key in () if state.show_keys else signs:  # the table needs the room
             sign = _panel(((Text(what, ACCENT), Text(f"   {key}", DIM)),), round(height * 1.4), area.size)
             place = sign.get_rect(midtop=(area.centerx, top))
+            place.y = figures.bottom + height // 4 if place.colliderect(figures) else place.y
             surface.blit(sign, place)
             top = place.bottom + height // 4
 
@@ -146,7 +152,8 @@ class Hud:
             return sentences  # the table needs the room
         if not state.has_mouse:
             sentences.append(("click to look around  ·  Esc quits  ·  F1 keys", DIM))
-        if state.view.is_slow and not state.paused:
+        self._slow_from = (self._slow_from or now) if state.view.is_slow else None
+        if self._slow_from is not None and now < self._slow_from + SLOW_S and not state.paused:
             rates = f"{state.view.frames_per_s:.1f} of {self._world.rate:g} frames/s"
             sentences.append((f"{rates}: too slow. Try {self._faster}", ACCENT))
         return sentences
@@ -162,8 +169,11 @@ class Hud:
                 numbers.append((f"{view.info['memory_bytes'] / 1e6:.1f}", " MB"))
             if view.consistency is not None:
                 numbers.append((f"{100 * view.consistency:.0f}%", " as before"))
-            pairs = [(Text("    " * (i > 0) + number), Text(unit, DIM)) for i, (number, unit) in enumerate(numbers)]
-            self._figures = (tuple(text for pair in pairs for text in pair),)
+            row = []
+            for i, (number, unit) in enumerate(numbers):
+                colour = ACCENT if view.is_slow and i < 2 else LIGHT
+                row += [Text("    " * (i > 0) + number, colour), Text(unit, DIM)]
+            self._figures = (tuple(row),)
         return self._figures
 
     def _draw_recording(self, surface: pygame.Surface, area: pygame.Rect, height: int) -> None:
@@ -173,18 +183,19 @@ class Hud:
         pygame.draw.circle(surface, RED, (place.x + round(height * 0.95), place.centery), round(height * 0.28))
 
     def _keys(self, height: int, space: tuple[int, int]) -> pygame.Surface:
-        """The world's keys and the gamepad's on the left, the window's on the right."""
-        left = [(key.name, ", ".join(short(bind) for bind in key.bind)) for key in self._world.keys]
-        if self._world.mouse:
-            left.append(("look", "mouse"))
-        left += [("", ""), ("gamepad", ""), *GAMEPAD]
-        right = [(what, short(key)) for key, what in WINDOW_KEYS]
+        """The world's keys, the window's and the gamepad's, in two columns of one length."""
+        told = [(key.name, ", ".join(short(bind) for bind in key.bind)) for key in self._world.keys]
+        told += [("look", "mouse")] * bool(self._world.mouse)
+        told += [(what, short(key)) for key, what in WINDOW_KEYS]
+        told += [("", ""), ("gamepad", ""), *GAMEPAD]
+        half = -(-len(told) // 2)
+        left, right = told[:half], told[half:]
         rows = []
         for pair in itertools.zip_longest(left, right, fillvalue=("", "")):
             rows.append(
                 tuple(Text(words, colour) for cell in pair for words, colour in zip(cell, (DIM, LIGHT), strict=True))
             )
-        return _panel(tuple(rows), height, space, (0, 9, 20, 31))
+        return _panel(tuple(rows), height, space, (0, 12, 23, 34))
 
 
 @lru_cache(maxsize=32)

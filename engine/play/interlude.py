@@ -1,4 +1,4 @@
-"""Dialogs while the game rests: the settings screen, and the asking for a save's name."""
+"""Dialogs while the game rests: the menu, the settings screen, and the asking for a save's name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import pygame
 
 from engine.play.keymap import Keymap
 from engine.play.name_prompt import NamePrompt
+from engine.play.play_menu import PlayMenu
 from engine.play.settings_screen import SettingsScreen
 from engine.play.window import Window
 from engine.play.worker import Worker
 
-Dialog = SettingsScreen | NamePrompt
+Dialog = SettingsScreen | NamePrompt | PlayMenu
 
 
 class Interlude:
@@ -25,7 +26,7 @@ class Interlude:
         """Open a dialog. `keymap`: of the world that is played, which gets no keys meanwhile; None before one plays."""
         self.dialog, self._had_mouse, self._plays = dialog, self._window.has_mouse, keymap is not None
         self._window.take_text(isinstance(dialog, NamePrompt))
-        if isinstance(dialog, SettingsScreen) and self._had_mouse:
+        if not isinstance(dialog, NamePrompt) and self._had_mouse:
             self._window.take_mouse(False)
         if keymap:
             keymap.release()
@@ -40,7 +41,7 @@ class Interlude:
             return None
         closed, self.dialog = self.dialog, None
         self._window.take_text(False)
-        if isinstance(closed, SettingsScreen) and self._had_mouse:
+        if not isinstance(closed, NamePrompt) and self._had_mouse:
             self._window.take_mouse(True)
         return closed
 

@@ -6,7 +6,7 @@ import math
 
 import pygame
 
-from engine.play.panel import ACCENT, DIM, LIGHT, font
+from engine.play.panel import ACCENT, DIM, LIGHT, fitted_line
 
 TOP, BOTTOM = (24, 27, 38), (8, 9, 13)
 PERIOD_S = 1.8  # of the light that runs along the bar
@@ -42,7 +42,7 @@ class LoadingScreen:
             ("loading the network that draws this world", max(16, height // 30), DIM, 0.67),
             ("F1 shows the keys once it plays  ·  Esc quits", max(14, height // 38), (96, 103, 120), 0.94),
         ):
-            text = font(size).render(words, True, colour)
+            text = fitted_line(words, size, colour, round(0.98 * width))
             picture.blit(text, text.get_rect(center=(width // 2, round(height * y))))
         return picture
 

@@ -47,6 +47,9 @@ class MemoryPanel:
         self._memory = memory
         margin = height // 2
         wide = (area.width - 2 * margin) / (memory.num_slots * (1 + GAP_SHARE) + GAP_SHARE)
+        if not memory.attended:
+            line = pygame.Rect(area.x + margin, area.bottom - margin, area.width - 2 * margin, 0)
+            return self._draw_head(surface, line, memory, height, is_free)
         gap, label, tall = wide * GAP_SHARE, max(10, round(wide / 4)), wide * area.height / area.width
         strip = sheet(area.width - 2 * margin, round(tall + label + 3 * gap))
         left, top = area.x + margin, area.bottom - margin - strip.get_height()
@@ -84,7 +87,8 @@ class MemoryPanel:
         space = strip.width, height * 2
         clicks = "click pins, right click forgets" if is_free else "Esc frees the mouse to pin and forget"
         what = WHAT if memory.attended else "drawn from no memory" if memory.recall.on else "memory is off"
-        head = fitted_panel(((Text(what, LIGHT), Text(f"  ·  {clicks}", DIM)),), round(height * 0.8), space)
+        words = (Text(what, LIGHT), *[Text(f"  ·  {clicks}", DIM)] * bool(memory.attended))
+        head = fitted_panel((words,), round(height * 0.8), space)
         place = head.get_rect(bottomleft=(strip.left, strip.top - 2))
         surface.blit(head, place)
         if memory.recall.forgotten:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pygame
 
-from engine.play.panel import ACCENT, DIM, LIGHT, font, sheet, text_height
+from engine.play.panel import ACCENT, DIM, LIGHT, fitted_line, font, sheet, text_height
 from engine.play.saves import LONGEST_NAME, Saves
 
 ENTER = (pygame.K_RETURN, pygame.K_KP_ENTER)
@@ -58,9 +58,7 @@ class NamePrompt:
         caret = pygame.Rect(0, 0, 2, height)
         caret.midleft = (min(inside.right - 2, inside.x + name.get_width() + 1), box.centery)
         pygame.draw.rect(surface, ACCENT, caret)
-        line = font(round(height * 0.8)).render(self.note or HINT, True, ACCENT if self.note else DIM)
-        if line.get_width() > box.width:
-            line = pygame.transform.smoothscale_by(line, box.width / line.get_width())
+        line = fitted_line(self.note or HINT, round(height * 0.8), ACCENT if self.note else DIM, box.width)
         surface.blit(line, (box.x, box.bottom + round(height * 0.4)))
 
     def _type(self, text: str) -> None:

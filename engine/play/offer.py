@@ -40,8 +40,7 @@ class Offer:
         from engine.play.title import Title
 
         settings = self._kept.over(self._settings)
-        steps = settings.denoise_steps or "the checkpoint's own number of"
-        machine = f"loading for device {settings.device} with {steps} denoise steps a frame"
+        machine = f"loading for device {settings.device} with {steps_a_frame(settings.denoise_steps)}"
         return Title(self._shelf, shown, self._saves.newest_first(shown.world.name), machine)
 
     def loader(self, name: str | None = None) -> Callable[[], Engine]:
@@ -64,6 +63,12 @@ class Offer:
                 self.unused = f"your setting is not used: {error}"
                 return "auto"
         return settings.device
+
+
+def steps_a_frame(number: int | None) -> str:
+    """Denoise steps, in words."""
+    count = "the checkpoint's own number of" if number is None else number
+    return f"{count} denoise step{'s' * (number != 1)} a frame"
 
 
 def load_engine(settings: Settings, load: Load | None, world: str | None = None, device: str | None = None) -> Engine:

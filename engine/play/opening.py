@@ -6,8 +6,9 @@ import time
 
 import pygame
 
+from engine.play.cards import Card
 from engine.play.loading import LoadingScreen
-from engine.play.offer import Offer
+from engine.play.offer import Offer, steps_a_frame
 from engine.play.shelf import Shelved
 from engine.play.title import Asked
 from engine.play.worker import Worker
@@ -40,17 +41,29 @@ class Opening:
         """The world whose title screen it is."""
         return self._shown.world if self._shown else None
 
-    def handle(self, event: pygame.event.Event) -> bool:
-        """An event on the title screen; whether it asks for the settings."""
+    def handle(self, event: pygame.event.Event) -> Asked | None:
+        """An event on the title screen; what it asks for but a card or a world."""
         assert self._title
         asked = self._title.handle(event)
         if isinstance(asked, Shelved):
             self._show(asked)
-        elif asked and asked is not Asked.SETTINGS:
+        elif isinstance(asked, Card):
             card, worker = asked, self._worker
             self._chosen_at, self._note = time.monotonic(), ""
             worker.post(lambda: worker.load(card.save) if card.save else worker.open_start(card.start))
-        return asked is Asked.SETTINGS
+        return asked if isinstance(asked, Asked) else None
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a title screen to come back to."""
+        return self._shown is not None or self._offer.first is not None
+
+    def come_back(self) -> None:
+        """Choose once more, in the same world."""
+        self._shown = self._shown or self._offer.first
+        assert self._shown
+        self._title, self._chosen_at, self._note = self._offer.title(self._shown), None, ""
+        self._loading = LoadingScreen(self._shown.world.title)
 
     def load_again(self) -> None:
         """The settings are others: load the world with them."""
@@ -62,7 +75,7 @@ class Opening:
         """Draw it as it is `elapsed_s` after the window opened."""
         if self._title and self.is_choosing:
             if engine := self._worker.engine:
-                self._title.machine = f"drawn on {engine.device} with {engine.denoise_steps} denoise steps a frame"
+                self._title.machine = f"drawn on {engine.device} with {steps_a_frame(engine.denoise_steps)}"
             self._title.note = self._note or self._offer.note
             self._title.draw(surface)
         else:

@@ -15,6 +15,8 @@ ACCENT = (255, 176, 64)
 RED = (255, 72, 72)
 LINES_PER_SCREEN = 25  # of small text
 SMALLEST_TEXT = 8  # pixels
+FINER = 3  # times as large as it is shown text is drawn: letters then stand where they belong, not on whole pixels
+BETWEEN = "  ·  "  # the parts of a hint
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,52 @@ class Text:
     colour: tuple[int, int, int] = LIGHT
 
 
+class SmoothFont:
+    """pygame's own font, drawn large and brought to its size."""
+
+    def __init__(self, height: int):
+        self._large = pygame.font.Font(None, FINER * height)
+
+    def get_height(self) -> int:
+        return round(self._large.get_height() / FINER)
+
+    def render(self, words: str, smooth: bool, colour: tuple[int, int, int]) -> pygame.Surface:
+        """A line of text on nothing, as pygame.font.Font renders it."""
+        large = self._large.render(words, smooth, colour)
+        size = max(1, round(large.get_width() / FINER)), self.get_height()
+        if not large.get_width():
+            return pygame.Surface((0, size[1]), pygame.SRCALPHA)  # scaling nothing is a fault in pygame
+        return pygame.transform.smoothscale(large, size)
+
+
 @lru_cache(maxsize=32)
-def font(height: int, bold: bool = False) -> pygame.Font:
-    """pygame's own font, `height` pixels high."""
-    made = pygame.font.Font(None, height)
-    made.set_bold(bold)
-    return made
+def font(height: int) -> SmoothFont:
+    """The one font, `height` pixels high."""
+    return SmoothFont(height)
+
+
+def fitted_line(words: str, height: int, colour: tuple[int, int, int], width: int) -> pygame.Surface:
+    """A line of text, smaller where it would be wider than `width`."""
+    line = font(height).render(words, True, colour)
+    return line if line.get_width() <= width else pygame.transform.smoothscale_by(line, width / line.get_width())
+
+
+def cut_line(words: str, height: int, colour: tuple[int, int, int], width: int) -> pygame.Surface:
+    """A line of text, cut off where it would be wider than `width`."""
+    line = font(height).render(words, True, colour)
+    while line.get_width() > width and len(words) > 1:
+        words = words.removesuffix("…")[:-1].rstrip() + "…"
+        line = font(height).render(words, True, colour)
+    return line
+
+
+def hint_line(words: str, height: int, colour: tuple[int, int, int], width: int) -> pygame.Surface:
+    """A line of parts, without the last of them where it would be wider than `width`."""
+    line, parts = font(height).render(words, True, colour), words.split(BETWEEN)
+    while line.get_width() > width and len(parts) > 1:
+        parts.pop()
+        line = font(height).render(BETWEEN.join(parts), True, colour)
+    return line if line.get_width() <= width else fitted_line(BETWEEN.join(parts), height, colour, width)
 
 
 def text_height(area: pygame.Rect) -> int:

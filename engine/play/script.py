@@ -13,6 +13,7 @@ import yaml
 from engine.action import Action, ActionSpec
 from engine.errors import ActionError, ConfigError
 
+MOST_FRAMES = 10**9
 ENTRY_KEYS = ("keys", "mouse", "frames")
 
 
@@ -63,7 +64,8 @@ def actions(entries: list[Entry] | None, spec: ActionSpec) -> Iterator[Action]:
         entries = [Entry(_fitted(entry.action, spec), entry.frames) for entry in TOUR]
     for entry in entries:
         spec.validate(entry.action)
-    return itertools.cycle([entry.action for entry in entries for _ in range(entry.frames)])
+    held = (itertools.repeat(entry.action, entry.frames) for entry in itertools.cycle(entries))
+    return itertools.chain.from_iterable(held)
 
 
 def _fitted(action: Action, spec: ActionSpec) -> Action:
@@ -77,8 +79,8 @@ def _entry(row: Any, where: str) -> Entry:
         if name not in ENTRY_KEYS:
             raise ConfigError(f"{where}: unknown word {name!r} (an entry has {', '.join(ENTRY_KEYS)})")
     frames = row.get("frames", 1)
-    if not isinstance(frames, int) or isinstance(frames, bool) or frames < 1:
-        raise ConfigError(f"{where}: frames must be a whole number of at least 1, not {frames!r}")
+    if not isinstance(frames, int) or isinstance(frames, bool) or not 1 <= frames <= MOST_FRAMES:
+        raise ConfigError(f"{where}: frames must be a whole number from 1 to {MOST_FRAMES}, not {frames!r}")
     keys = row.get("keys", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise ActionError(f"{where}: keys must be a list of names, not {keys!r}")

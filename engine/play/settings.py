@@ -47,6 +47,7 @@ class Settings(Preferences):
     export: str | None = None
     format: str = "mp4"
     every: int = 1
+    beside: bool = False
     headless: bool = False
     frames: int = 100
     verbose: bool = False
@@ -66,3 +67,14 @@ def check(settings: Preferences) -> None:
         raise ConfigError(f"setting 'autosave_seconds': 0 for never, or more, not {settings.autosave_seconds}")
     if settings.scaling not in SCALINGS:
         raise ConfigError(f"setting 'scaling': one of {', '.join(SCALINGS)}, not {settings.scaling!r}")
+    if isinstance(settings, Settings):
+        _check_tasks(settings)
+
+
+def _check_tasks(settings: Settings) -> None:
+    """Raise ConfigError for settings that ask for two things at once, or for something to be done to nothing."""
+    folders = [name for name in ("replay", "export", "record") if getattr(settings, name)]
+    if len(folders) > 1 and folders != ["record"]:
+        raise ConfigError(f"{' and '.join(folders)} are not done in one run: give one of them")
+    if settings.beside and not settings.export:
+        raise ConfigError("beside=true puts the real game beside an export: name the recording, export=DIR")

@@ -10,7 +10,7 @@ import pygame
 from engine.play.bindings import bound, changed, pressed, rebind, short, unbind
 from engine.play.choices import CHOICES, Choice
 from engine.play.loading import backdrop
-from engine.play.panel import ACCENT, DIM, LIGHT, font
+from engine.play.panel import ACCENT, DIM, LIGHT, fitted_line, font
 from engine.play.preferences import Kept
 from engine.world import World
 
@@ -83,9 +83,7 @@ class SettingsScreen:
             (self.note or self._hint(), ACCENT if self.note else LIGHT, 0.3),
             (keys, DIM, 0.7),
         ):
-            line = font(max(14, height // 32)).render(words, True, colour)
-            if line.get_width() > 0.98 * width:
-                line = pygame.transform.smoothscale_by(line, 0.98 * width / line.get_width())
+            line = fitted_line(words, max(14, height // 32), colour, round(0.98 * width))
             surface.blit(line, line.get_rect(center=(width // 2, height - foot + round(foot * share))))
 
     @property
@@ -187,7 +185,7 @@ class SettingsScreen:
             given = "" if name == "keys" else f"={getattr(self._kept.current, name)}"
             return f"{name}{given} on the command line holds in this run; what you choose, from the next on"
         if self._row.choice:
-            waits = "  ·  from the next start on" if self._row.choice.waits and self._playing else ""
+            waits = "  ·  once you come from the title screen" if self._row.choice.waits and self._playing else ""
             return self._row.choice.hint(getattr(self._kept.chosen, name)) + waits
         return KEYS_HINT if self._row.key else ""
 
@@ -236,9 +234,7 @@ class SettingsScreen:
                 pygame.draw.rect(surface, ACCENT, cell, width=2, border_radius=gap)
             words = CAPTURE if captures else short(binds[column]) if column < len(binds) else "–"
             colour = BAR if captures else DIM if "keys" in self._kept.fixed or words == "–" else LIGHT
-            drawn = font(size).render(words, True, colour)
-            if drawn.get_width() > wide - 4:
-                drawn = pygame.transform.smoothscale_by(drawn, (wide - 4) / drawn.get_width())
+            drawn = fitted_line(words, size, colour, wide - 4)
             surface.blit(drawn, drawn.get_rect(center=cell.center))
 
 

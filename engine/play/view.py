@@ -12,6 +12,7 @@ import numpy as np
 from engine.model.recall import Recall
 
 if TYPE_CHECKING:
+    from engine.core import Engine
     from engine.session import Attended
 
 
@@ -32,6 +33,11 @@ class MemoryView:
     places: np.ndarray  # float32 [entries, 3]: x, y, angle in degrees that each entry was seen from
     recall: Recall
     num_slots: int  # for entries to be attended to
+
+
+def memory_view(engine: Engine) -> MemoryView:
+    """The memory that an engine's present frame was drawn from."""
+    return MemoryView(tuple(engine.attended()), engine.places, engine.recall, engine.memory_slots)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from engine.errors import ConfigError
 from engine.play.view import SCALINGS
 
 SHARE_OF_SCREEN = 0.85  # of its height or width, whichever is reached first
+LARGEST = 16384  # pixels; wider windows are none
 BORDER = (0, 0, 0)
 REPEAT_AFTER_MS, REPEAT_EVERY_MS = 400, 40  # of a key that is held while one types
 
@@ -104,6 +105,9 @@ class Window:
             screen = pygame.display.get_desktop_sizes()[0]
             fits = min(SHARE_OF_SCREEN * screen[0] / width, SHARE_OF_SCREEN * screen[1] / height)
             scale = max(1, int(fits))
+        if scale * max(width, height) > LARGEST:
+            most = LARGEST / max(width, height)
+            raise ConfigError(f"setting 'scale': at most {most:.0f} for frames of {width}x{height}, not {scale:g}")
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def _set_mode(self) -> None:

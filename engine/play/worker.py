@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.action import Action
-from engine.errors import EngineError, SaveError
+from engine.errors import EngineError
 from engine.model.recall import Recall
+from engine.play import slots
 from engine.play.autosave import Autosave
 from engine.play.beside import Beside
 from engine.play.commands import CommandThread
@@ -22,7 +23,7 @@ from engine.play.reel import Reel
 from engine.play.revisit import consistency
 from engine.play.rewind import Rewind
 from engine.play.saves import Saves
-from engine.play.view import GENERATED, MemoryView, Note, View
+from engine.play.view import GENERATED, Note, View, memory_view
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -86,6 +87,14 @@ class Worker(CommandThread):
         self.engine, self._load_engine = None, load
         self._open()
 
+    def end_session(self) -> None:
+        """Save by itself, as quitting does, and play nothing until something is chosen again."""
+        assert self.engine and self.view
+        self._finish()
+        self.view, self._take_action, self.paused, self._rewinding = None, None, False, None
+        self._prepare(self.engine)
+        self.changed.set()
+
     def toggle_pause(self) -> None:
         self.pause(not self.paused)
 
@@ -144,32 +153,21 @@ class Worker(CommandThread):
     def save(self, path: Path) -> None:
         """Keep the session in a slot."""
         assert self.engine and self.view
-        try:
-            self.engine.save(path, start=self.view.start, number=self.view.number)
-        except SaveError as error:
-            self.say(str(error))
-        else:
-            self.say(f"saved to slot {path.stem!r}")
+        self.say(slots.keep(self.engine, path, self.view))
 
     def load(self, path: Path | None) -> None:
         """Go on from a slot."""
-        from engine.data import savefile
-
         assert self.engine
         if path is None or not path.exists():
             self.say(f"nothing is kept in slot {path.stem!r} yet" if path else "no moment is kept yet")
             return
         self._reel.cut()
         try:
-            notes = savefile.describe(path)[0].get("notes", {})
-            frame = self.engine.restore(path)
+            frame, start, number = slots.take_up(self.engine, path)
         except EngineError as error:
             self.say(str(error))
         else:
-            info = self.engine.info
-            start, number = notes.get("start"), notes.get("number")
-            is_ours = type(start) is int and type(number) is int
-            self._present(frame, start if is_ours else 0, number if is_ours else info["frame_index"], info)
+            self._present(frame, start, number, self.engine.info)
             self.say(f"loaded slot {path.stem!r}")
         self._go_on_recording()
 
@@ -196,26 +194,25 @@ class Worker(CommandThread):
         self.changed.set()
 
     def _open(self) -> None:
-        engine = self.engine = self._load_engine()
+        self.engine = self._load_engine()
+        self._prepare(self.engine)
+        if self._start_index is not None:
+            self._reset(self._start_index)
+
+    def _prepare(self, engine: Engine) -> None:
+        """For an engine that plays nothing yet."""
         self._reel = Reel(engine, self.say, self.recorded)
         self._beside = Beside(engine, self.say, lambda: self.post(self._show))
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
-        slot = self._saves.autosave(engine.world.name) if self._saves else None
+        slot = self._saves and self._saves.autosave(engine.world.name)
         self._autosave = Autosave(engine, slot, self.say) if slot else None
-        if self._start_index is not None:
-            self._reset(self._start_index)
 
     def _loop(self) -> None:
         while True:
             command = self._next_command()
             if self._stopping:
                 return
-            if command:
-                command()
-            elif self._rewinding:
-                self._step_back()
-            else:
-                self._step()
+            (command or (self._step_back if self._rewinding else self._step))()
 
     def _wait_s(self) -> float | None:
         if self._take_action is None or (self.paused and not self._rewinding):
@@ -278,22 +275,21 @@ class Worker(CommandThread):
         self._look_at(replace(self.view, **changes))
 
     def _look_at(self, view: View) -> None:
-        view = replace(view, memory=self._memory())
+        assert self.engine
+        view = replace(view, memory=memory_view(self.engine) if self._shows_memory else None)
         self.view = replace(view, real=None) if self._rewinding else self._beside.look(view)
         self.changed.set()
 
-    def _memory(self) -> MemoryView | None:
-        if not self._shows_memory or self.engine is None:
-            return None
-        engine = self.engine
-        return MemoryView(tuple(engine.attended()), engine.places, engine.recall, engine.memory_slots)
+    def _finish(self) -> None:
+        """The session ends: what is recorded and kept of it is closed."""
+        assert self.view
+        self._beside.close()
+        self._reel.end()
+        if self._autosave and self.view.number and not self.error:
+            self.recorded.append(self._autosave.finish(self.view))
 
     def _close(self) -> None:
-        if self.engine is None:
-            return
-        if self.view:
-            self._beside.close()
-            self._reel.end()
-            if self._autosave and self.view.number and not self.error:
-                self.recorded.append(self._autosave.finish(self.view))
-        self.engine.close()
+        if self.engine:
+            if self.view:
+                self._finish()
+            self.engine.close()

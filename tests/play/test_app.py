@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.data import side_by_side
 from engine.data.recording import open_recording
 from engine.play import app
 
@@ -63,6 +64,9 @@ def test_headless_needs_no_pygame():
         (["scaling=blurred"], "one of smooth, sharp, whole, not 'blurred'"),
         (["autosave_seconds=-1"], "0 for never, or more, not -1"),
         (["scale=0"], "a number above 0, not 0"),
+        (["replay=a", "export=b"], "replay and export are not done in one run"),
+        (["replay=a", "record=b"], "replay and record are not done in one run"),
+        (["beside=true"], "name the recording, export=DIR"),
         (["script=/none.yaml"], "cannot read the script /none.yaml"),
         (["world=nowhere"], "there is no world 'nowhere'"),
         (["start=7"], "starts 0 to 2"),
@@ -133,6 +137,16 @@ def test_exports_come_from_the_command(engine, recorded, capsys):
     assert "exported as gif, mp4, png, not 'avi'" in capsys.readouterr().err
 
 
+def test_an_export_has_the_real_game_beside_it_where_there_is_one(engine, recorded, capsys, monkeypatch):
+    capsys.readouterr()
+    asked = []
+    assert app.main([f"export={recorded}", "beside=true", "format=gif"], engine.load) == 2
+    assert "of world 'toy', whose real game is not known here" in capsys.readouterr().err
+    monkeypatch.setattr(side_by_side, "export_side_by_side", lambda *told: asked.append(told) or "done")
+    assert app.main([f"export={recorded}", "beside=true", "format=gif", "every=3"], engine.load) == 0
+    assert asked == [(str(recorded), "gif", 3)] and capsys.readouterr().out == "done\n"
+
+
 def test_help_prints_every_setting(capsys):
     with pytest.raises(SystemExit) as stop:
         app.main(["--help"])
@@ -148,6 +162,11 @@ def test_no_display_is_one_sentence(engine, capsys, monkeypatch):
     assert app.main([], engine.load) == 2
     err = capsys.readouterr().err
     assert "no window can be opened" in err and "headless=true" in err and err.count("\n") == 1
+
+
+def test_a_window_larger_than_there_are_is_one_sentence(engine, capsys):
+    assert app.main(["scale=1e9", "title=false"], engine.load) == 2
+    assert "setting 'scale': at most 51 for frames of 320x192, not 1e+09" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("slot", ["../x", ".x", "a/b", "x" * 61])

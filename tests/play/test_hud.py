@@ -9,7 +9,7 @@ import pytest
 
 from engine.model.recall import Recall
 from engine.play.chart import MapPanel, Track, thinned
-from engine.play.hud import NOTE_S, Hud, HudState
+from engine.play.hud import NOTE_S, SLOW_S, Hud, HudState
 from engine.play.loading import LoadingScreen
 from engine.play.view import BOTH, GENERATED, REAL, MemoryView, Note, View
 from engine.session import Attended
@@ -59,9 +59,24 @@ def test_what_to_change_is_said_where_it_is_too_slow():
         return Hud(WORLD, *drawn_with)._sentences(slow, 0.0)[0][0]
 
     start = "8.0 of 20 frames/s: too slow. Try "
-    assert says("cpu", 3) == start + "denoise_steps=2, device=cuda, fewer other programs"
-    assert says("cpu", 1) == start + "device=cuda, fewer other programs"
+    assert says("cpu", 3) == start + "2 denoise steps a frame (F10), a GPU, fewer other programs"
+    assert says("cpu", 2) == start + "1 denoise step a frame (F10), a GPU, fewer other programs"
+    assert says("cpu", 1) == start + "a GPU, fewer other programs"
     assert says("cuda", 1) == start + "fewer other programs"
+
+
+def test_that_it_is_too_slow_is_not_said_for_ever():
+    slow, hud = dataclasses.replace(QUIET, view=view(is_slow=True, frames_per_s=8.0)), Hud(WORLD)
+    assert [bool(hud._sentences(slow, 100.0 + past)) for past in (0.0, SLOW_S - 1, SLOW_S + 1)] == [True, True, False]
+    assert not hud._sentences(QUIET, 200.0) and hud._sentences(slow, 201.0)
+
+
+def test_signs_do_not_cover_the_figures(drawn):
+    off = view(info={"memory_entries": 123456, "memory_bytes": 123e6, "memory_on": False}, consistency=0.5)
+    on = dataclasses.replace(off, info={**off.info, "memory_on": True})
+    figures, signed = drawn(view=on, show_figures=True), drawn(view=off, show_figures=True)
+    assert np.array_equal(figures[:, :30], signed[:, :30]) and not np.array_equal(figures, signed)
+    assert not np.array_equal(drawn(view=on)[:, :30], drawn(view=off)[:, :30])
 
 
 def test_the_world_shown_is_named(drawn):

@@ -45,7 +45,7 @@ def test_the_tour_moves_in_any_world():
         ("- [", ConfigError, "not YAML"),
         ("- forward", ConfigError, "entry 1"),
         ("- {}\n- {key: [forward]}", ConfigError, "entry 2: unknown word 'key'"),
-        ("- {frames: 0}", ConfigError, "at least 1, not 0"),
+        ("- {frames: 0}", ConfigError, "from 1 to 1000000000, not 0"),
         ("- {frames: true}", ConfigError, "not True"),
         ("- {keys: forward}", ActionError, "list of names"),
         ("- {mouse: 6}", ActionError, "degrees per frame, not 6"),
@@ -66,6 +66,16 @@ def test_an_action_the_world_cannot_take_is_refused_before_it_plays(tmp_path, te
     path.write_text(text)
     with pytest.raises(ActionError):
         script.actions(script.read(path), SPEC)
+
+
+def test_an_entry_may_be_held_for_long(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("- {frames: 2}\n- {keys: [forward], frames: 1000000000}\n")
+    taken = list(itertools.islice(script.actions(script.read(path), SPEC), 5))
+    assert [len(action.keys) for action in taken] == [0, 0, 1, 1, 1]
+    path.write_text("- {frames: 1000000001}\n")
+    with pytest.raises(ConfigError, match="from 1 to 1000000000, not 1000000001"):
+        script.read(path)
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):

@@ -187,8 +187,8 @@ def test_a_broken_file_is_told_on_the_title_screen_until_another_is_written(play
 
 def test_the_mouse_and_the_gamepad_open_it_from_the_title_screen(player, data_home):
     def by_mouse(p):
-        p.until(lambda: p.game and p.game._opening.is_choosing and p.game._opening._title._settings.width)
-        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=p.game._opening._title._settings.center)
+        p.until(lambda: p.game and p.game._opening.is_choosing and p.game._opening._title._corner.width)
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=p.game._opening._title._corner.center)
         p.until(lambda: p.game._interlude.dialog)
 
     def by_pad(p):

@@ -3,9 +3,10 @@
 import pygame
 import pytest
 
-from engine.data.starts import Start, write_start
+from engine.data.starts import Start, starts_folder, write_start
+from engine.play.cards import Card
 from engine.play.shelf import shelf, shelved
-from engine.play.title import Title
+from engine.play.title import Asked, Title
 from tests.toy import HERE, play
 
 
@@ -47,8 +48,8 @@ def test_a_click_chooses_and_escape_leaves_the_title_screen(player, monkeypatch)
     monkeypatch.setattr(Title, "draw", lambda self, surface: (titles.append(self), draw(self, surface)))
 
     def click(p):
-        p.until(lambda: titles and titles[-1]._cards[2].place.width and titles[-1]._cards[11].picture)
-        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=titles[-1]._cards[2].place.center)
+        p.until(lambda: titles and titles[-1]._cards.all[2].place.width and titles[-1]._cards.all[11].picture)
+        p.post(pygame.MOUSEBUTTONDOWN, button=1, pos=titles[-1]._cards.all[2].place.center)
         p.frames(3)
 
     def leave(p):
@@ -59,6 +60,48 @@ def test_a_click_chooses_and_escape_leaves_the_title_screen(player, monkeypatch)
     assert player.play_at_once(click) == 0 and player.engine.starts == [2]
     titles.clear()
     assert player.play_at_once(leave) == 0 and player.engine.starts == [2]
+
+
+def test_the_newest_saves_stand_first_and_a_card_leads_to_all(tmp_path):
+    pygame.display.init()
+    pygame.font.init()
+    surface = pygame.display.set_mode((640, 384))
+    doom = shelved("doom")
+    assert doom
+
+    def title(num_saves):
+        made = Title([doom], doom, [tmp_path / f"place {number}.save" for number in range(num_saves)], "machine")
+        made.draw(surface)
+        return made
+
+    def press(title, *keys):
+        chosen = [title.handle(pygame.event.Event(pygame.KEYDOWN, key=key)) for key in keys]
+        title.draw(surface)
+        return chosen[-1]
+
+    few = title(8)
+    assert [card.save is not None for card in few._cards.all[:9]] == [True] * 8 + [False]
+    many = title(40)
+    assert [card.label.removesuffix(" (damaged)") for card in many._cards.all[6:9]] == [
+        "place 6",
+        "All saves",
+        "Start 0",
+    ]
+    assert press(many, *[pygame.K_RIGHT] * 7, pygame.K_RETURN) is None
+    last = press(many, pygame.K_END, pygame.K_RETURN)
+    assert (
+        isinstance(last, Card) and last.save == tmp_path / "place 39.save" and surface.get_rect().contains(last.place)
+    )
+    assert press(many, pygame.K_ESCAPE) is None and press(many, pygame.K_ESCAPE) is Asked.LEAVE
+    many.handle(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=many._cards.all[7].place.center))
+    many.draw(surface)
+    assert len(many._cards.all) == 40
+    many.handle(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=many._corner.center))
+    assert len(many._cards.all) == 8 + doom_starts(doom)
+
+
+def doom_starts(one):
+    return len(list(starts_folder(one.world).glob("*/start.json")))
 
 
 def test_a_gamepad_chooses_walks_looks_and_rewinds(player):
@@ -115,7 +158,7 @@ def test_a_game_of_ones_own_is_chosen_and_started(player, games):
         p.until(lambda: p.worker and pygame.display.get_init() and pygame.display.get_surface())
         p.press(pygame.K_TAB)
         p.until(lambda: p.engine.loaded[1:] and p.worker.engine)
-        assert p.game._opening._title._current.world.name == "lamp" and len(p.game._opening._title._cards) == 1
+        assert p.game._opening._title._current.world.name == "lamp" and len(p.game._opening._title._cards.all) == 1
         p.press(pygame.K_RETURN)
         p.frames(3)
 
