@@ -9,7 +9,6 @@ from engine.model import pose as poses
 from engine.model.codec import Codec
 from engine.model.generator import FrameEncoder, Generator
 from engine.model.memory import MemoryModel
-from engine.model.reprojection import Reprojector
 from engine.model.rope import Place, place_tokens
 from engine.model.settings import ModelSettings
 
@@ -70,9 +69,7 @@ class WorldModel(nn.Module):
         return self.encoder(latents, self.scale_action(action), motion[..., :3], still)
 
     def refer(self, latents: Tensor) -> Tensor:
-        """What of latents [.., rows, columns, channels] is carried over into later views: [.., *reference_shape]."""
-        if isinstance(self.generator.reproject, Reprojector):
-            return self.generator.reproject.features(latents)
+        """What of latents [.., rows, columns, channels] is carried over into later views: [.., 3, height, width]."""
         with torch.no_grad():
             return self.codec.decode(latents).clamp(-1, 1)
 

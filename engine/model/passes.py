@@ -22,7 +22,6 @@ from engine.model.parallel import looking_back
 from engine.model.reprojection import Shown
 from engine.model.rope import Place
 from engine.model.sampler import denoise
-from engine.model.settings import PICTURES
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
 MOST_IDLE = 2  # passes of a batch size that are kept for later
@@ -46,11 +45,10 @@ class Passes:
         self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=device)
         rows, columns, _ = settings.latent_shape
         frames = settings.memory_entries + 1  # one for each slot, and the last frame
-        self.pictured = settings.reference == PICTURES
-        sides = (settings.height, settings.width) if self.pictured else (0, 0)
+        sides = settings.height, settings.width
         self.picture = torch.zeros(batch, 3, *sides, dtype=model.dtype, device=device)  # what was decoded last
         self.shown = Shown(
-            torch.zeros(batch, frames, *settings.reference_shape, dtype=model.dtype, device=device),
+            torch.zeros(batch, frames, 3, *sides, dtype=model.dtype, device=device),
             torch.ones(batch, frames, rows, columns, device=device),
             torch.zeros(batch, frames, poses.SIZE, device=device),
             torch.zeros(batch, frames, dtype=torch.bool, device=device),
@@ -91,7 +89,7 @@ class Passes:
         Returns its motion, and, where it finishes a block, what the banks keep of that (MemoryBank.put), [B, ...] each.
         """
         given = latent, action, pose, previous, anchor, time
-        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded and self.pictured), *given)
+        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded), *given)
         return motion, tuple(kept)
 
     def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor, frames: bool = True) -> None:
@@ -115,7 +113,7 @@ class Passes:
     def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor, decoded: bool = False) -> None:
         """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one."""
         shown, last = self.shown, self.model.settings.memory_entries
-        shown.features[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        shown.pictures[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
         shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
         shown.poses[:, last] = pose
         shown.there[:, last].fill_(True)
@@ -125,7 +123,7 @@ class Passes:
         _, _, seen_from, latents, scales, nearness = kept
         shown, place = self.shown, (rows, slots)
         frames = restore(latents, scales, self.model.dtype)
-        shown.features[place] = self.model.refer(frames)
+        shown.pictures[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = nearness.float(), seen_from
         shown.there[place] = torch.ones_like(rows, dtype=torch.bool)
 
@@ -185,8 +183,7 @@ class Passes:
 
     def _decode(self, latent: Tensor) -> tuple[Tensor]:
         frames = self.model.codec.decode(latent.to(self.model.dtype)).clamp(-1, 1)
-        if self.pictured:
-            self.picture.copy_(frames)
+        self.picture.copy_(frames)
         return (to_bytes(frames).contiguous(),)
 
 

@@ -15,27 +15,27 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
-from engine.model.reprojection import GEOMETRY, PHASES, Shown, carry, find_cells, pick_views
+from engine.model.reprojection import GEOMETRY, Shown, carry, find_cells, pick_views
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
 
 
-class PictureReprojector(nn.Module):
+class Reprojector(nn.Module):
     """Pictures seen before and a pose to look from -> a latent of what they show from there, and how sure that is."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.settings = settings
         hidden, stride = settings.reference_dim, settings.codec.stride
-        self.enter = nn.Conv2d(3 * stride**2 + GEOMETRY - PHASES + 1, hidden, 1)
+        self.enter = nn.Conv2d(3 * stride**2 + GEOMETRY + 1, hidden, 1)
         self.trust = nn.Conv2d(hidden, 1, 1)
         self.doubt = nn.Parameter(torch.zeros(()))
         self.blocks = nn.Sequential(ResidualBlock(hidden), ResidualBlock(hidden))
         self.leave = nn.Conv2d(hidden, settings.codec.latent_channels, 3, padding=1)
 
     def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
-        """shown.features: pictures [B, N, 3, height, width]; last: [B, F], which of them came just before each frame
+        """shown.pictures: pictures [B, N, 3, height, width]; last: [B, F], which of them came just before each frame
         to draw; asked: poses [B, F, SIZE] to draw from.
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
@@ -44,10 +44,10 @@ class PictureReprojector(nn.Module):
         rows, index, there, pose = pick_views(settings, shown, last, asked)
         found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
         with torch.no_grad():
-            views = warp(settings, shown.features[rows, index], found.nearness, shown.poses[rows, index], pose)
+            views = warp(settings, shown.pictures[rows, index], found.nearness, shown.poses[rows, index], pose)
         cells = F.pixel_unshuffle(views, settings.codec.stride)
         grid = settings.latent_shape[:2]
-        told = torch.cat([found.geometry[..., PHASES:], found.seen.unsqueeze(-1)], dim=-1)
+        told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
         told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
         h = F.silu(self.enter(torch.cat([cells, told], dim=2).flatten(0, 1)))
         trust = self.trust(h).float().unflatten(0, index.shape)[:, :, 0]

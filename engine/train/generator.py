@@ -23,10 +23,8 @@ from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_we
 from engine.model.layers import ContextReader, Layer
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
-from engine.model.reprojection import Reprojector
 from engine.model.sampler import denoise
-from engine.model.settings import PICTURES
-from engine.model.warping import PictureReprojector
+from engine.model.warping import Reprojector
 from engine.train.codec import psnr, smooth
 from engine.train.critic import Adversary
 from engine.train.own_frames import OwnFrames, Streams
@@ -68,18 +66,18 @@ class GeneratorTraining:
         stage, window = self.stage, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
-        robust, pictures = 0.0, self.model.settings.reference == PICTURES
+        robust = 0.0
         if self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from):
             robust = stage.robust
             chunk = self.streams.draw(random)
             target = self.sampler.true_frames(self.streams.episode, self.streams.next)
             context = self.own.roll_out(chunk, schedule(1 + int(coin[1] * stage.own_steps)), random)
             self.streams.keep(context[:, window:])
-            pictured = context.clone() if pictures else None  # or another graph is compiled, for two that are one
+            pictured = context.clone()  # or another graph is compiled, for two that are one
         else:
             chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
             target, context = chunk.latents[:, window:], self._blur(chunk.latents, random, stage.context_noise)
-            pictured = self._blur(chunk.latents, random, stage.picture_noise) if pictures else None
+            pictured = self._blur(chunk.latents, random, stage.picture_noise)
         batch, frames = chunk.actions.shape[0], stage.frames
         level = draw_levels((batch, frames), random, stage.pure, self.device)
         rebuild = None
@@ -213,7 +211,7 @@ def compile_parts(model: WorldModel) -> None:
     """Compile what repeats and what is long: graphs of one layer are alike, so each kind is compiled once."""
     torch._dynamo.config.recompile_limit = 64
     for part in model.modules():
-        if isinstance(part, (Layer, ContextReader, Reprojector, PictureReprojector)):
+        if isinstance(part, (Layer, ContextReader, Reprojector)):
             part.compile(dynamic=False)
 
 

@@ -13,9 +13,7 @@ from engine.model.settings import CodecSettings, ModelSettings
 from engine.model.warping import warp
 
 CODEC = CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1])
-SETTINGS = ModelSettings(
-    height=64, width=96, codec=CODEC, patch=2, dim=64, reference="pictures", reference_dim=16, pixel_aspect=1.25
-)
+SETTINGS = ModelSettings(height=64, width=96, codec=CODEC, patch=2, dim=64, reference_dim=16, pixel_aspect=1.25)
 CELLS = SETTINGS.latent_shape[0] * SETTINGS.latent_shape[1]
 FOCAL = SETTINGS.width / 2 / math.tan(math.radians(SETTINGS.fov) / 2)  # pixels
 
@@ -70,7 +68,7 @@ def test_a_reference_follows_what_is_shown_and_says_when_nothing_is() -> None:
     count = SETTINGS.memory_entries + 1
     latents = torch.randn(1, count, *SETTINGS.latent_shape)
     pictures = model.refer(latents)
-    assert pictures.shape == (1, count, *SETTINGS.reference_shape) and pictures.abs().max() <= 1
+    assert pictures.shape == (1, count, 3, SETTINGS.height, SETTINGS.width) and pictures.abs().max() <= 1
     near, where = torch.ones(1, count, *SETTINGS.latent_shape[:2]), torch.zeros(1, count, 4)
     there = torch.ones(1, count, dtype=torch.bool)
     last, asked = torch.tensor([[count - 1]]), torch.zeros(1, 1, 4)
