@@ -19,11 +19,12 @@ from engine.model.memory import quantise, restore
 from engine.model.memory_bank import choose
 from engine.model.network import WorldModel
 from engine.model.parallel import looking_back
-from engine.model.reprojection import Shown
+from engine.model.reprojection import Picked, Shown, pick_views
 from engine.model.rope import Place
 from engine.model.sampler import denoise
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
+ENTRIES_AT_ONCE = 256  # entries written into memory slots, or made pictures of, at once
 MOST_IDLE = 2  # passes of a batch size that are kept for later
 
 
@@ -54,11 +55,17 @@ class Passes:
             torch.zeros(batch, frames, dtype=torch.bool, device=device),
         )
 
+        # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded.
+        self.lazy = device.type == "cpu" and record is None
+        self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
+        self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
+
     def clear(self) -> None:
         """Make the buffers as they were at first."""
         for held in (*self.cache.keys, *self.cache.values, self.recent_tokens, self.recent_poses, *self.shown):
             held.zero_()
         self.picture.zero_()
+        self.undrawn.zero_()
         self.shown.nearness.fill_(1)
 
     def look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,8 +114,21 @@ class Passes:
         """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
         place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
         last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
-        reference = self.model.generator.reproject(self.shown, last, asked.unsqueeze(1))
+        picked = pick_views(self.model.settings, self.shown, last, asked.unsqueeze(1))
+        if self.lazy:
+            self._draw(picked)
+        reference = self.model.generator.reproject.read(self.shown, picked).unsqueeze(1)
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
+
+    def _draw(self, picked: Picked) -> None:
+        """Make the pictures of frames that were picked for the first time; of a single session one by one."""
+        rows = picked.rows.expand_as(picked.index)
+        wanted = (picked.there & self.undrawn[rows, picked.index]).nonzero(as_tuple=True)
+        where = rows[wanted], picked.index[wanted]
+        for row, slot in zip(*(part.split(1 if self.batch == 1 else ENTRIES_AT_ONCE) for part in where), strict=True):
+            if len(row):
+                self.shown.pictures[row, slot] = self.model.refer(self.latents[row, slot])
+                self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
 
     def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor, decoded: bool = False) -> None:
         """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one."""
@@ -123,7 +143,10 @@ class Passes:
         _, _, seen_from, latents, scales, nearness = kept
         shown, place = self.shown, (rows, slots)
         frames = restore(latents, scales, self.model.dtype)
-        shown.pictures[place] = self.model.refer(frames)
+        if self.lazy:
+            self.latents[place], self.undrawn[place] = frames, torch.ones_like(rows, dtype=torch.bool)
+        else:
+            shown.pictures[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = nearness.float(), seen_from
         shown.there[place] = torch.ones_like(rows, dtype=torch.bool)
 

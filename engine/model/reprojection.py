@@ -52,14 +52,20 @@ class Found(NamedTuple):
     nearness: Tensor
 
 
-def pick_views(
-    settings: ModelSettings, shown: Shown, last: Tensor, asked: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Which of `shown` are carried into frames seen from `asked` [B, F, SIZE]: the last [B, F], and the best of memory.
+class Picked(NamedTuple):
+    """Which frames are carried into each of N coming ones: K of `Shown`, the last one first.
 
-    Returns for the B * F frames: their rows of `shown` [B * F, 1], indices [B * F, K], whether each is there, and
-    the poses to look from [B * F, SIZE].
+    rows and index, where in `Shown`: [N, 1] and [N, K]; there: bool [N, K]; pose: to look from, [N, SIZE].
     """
+
+    rows: Tensor
+    index: Tensor
+    there: Tensor
+    pose: Tensor
+
+
+def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tensor) -> Picked:
+    """What is carried into frames seen from `asked` [B, F, SIZE]: the last frame [B, F], and the best of memory."""
     batch, frames = last.shape
     rows = torch.arange(batch, device=last.device).repeat_interleave(frames)
     index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
@@ -70,7 +76,7 @@ def pick_views(
             shown.poses[rows, slots], shown.there[rows, slots], pose.float().unsqueeze(1), count, settings.fov
         )
         index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
-    return rows.unsqueeze(1), index, there, pose
+    return Picked(rows.unsqueeze(1), index, there, pose)
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
-from engine.model.reprojection import GEOMETRY, Shown, carry, find_cells, pick_views
+from engine.model.reprojection import GEOMETRY, Picked, Shown, carry, find_cells, pick_views
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
@@ -35,13 +35,16 @@ class Reprojector(nn.Module):
         self.leave = nn.Conv2d(hidden, settings.codec.latent_channels, 3, padding=1)
 
     def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
-        """shown.pictures: pictures [B, N, 3, height, width]; last: [B, F], which of them came just before each frame
-        to draw; asked: poses [B, F, SIZE] to draw from.
+        """last: [B, F], which of `shown` came just before each frame to draw; asked: poses [B, F, SIZE] to draw from.
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
+        return self.read(shown, pick_views(self.settings, shown, last, asked)).unflatten(0, last.shape)
+
+    def read(self, shown: Shown, picked: Picked) -> Tensor:
+        """The same of frames that were picked: [N, rows, columns, channels + 1]."""
         settings = self.settings
-        rows, index, there, pose = pick_views(settings, shown, last, asked)
+        rows, index, there, pose = picked
         found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
         with torch.no_grad():
             views = warp(settings, shown.pictures[rows, index], found.nearness, shown.poses[rows, index], pose)
@@ -56,7 +59,7 @@ class Reprojector(nn.Module):
         merged = (weight.unsqueeze(2) * h.unflatten(0, index.shape)).sum(dim=1)
         latent = self.leave(F.silu(self.blocks(merged)))
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
-        return both.permute(0, 2, 3, 1).unflatten(0, last.shape)
+        return both.permute(0, 2, 3, 1)
 
 
 def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Tensor, pose: Tensor) -> Tensor:
