@@ -47,8 +47,7 @@ class Reprojector(nn.Module):
         rows, index, there, pose = picked
         found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
         with torch.no_grad():
-            views = warp(settings, shown.pictures[rows, index], found.nearness, shown.poses[rows, index], pose)
-        cells = F.pixel_unshuffle(views, settings.codec.stride)
+            cells = warp(settings, shown.pictures[rows, index], found.nearness, shown.poses[rows, index], pose)
         grid = settings.latent_shape[:2]
         told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
         told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
@@ -66,7 +65,8 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Ten
     """Pictures [B, K, 3, height, width] seen from poses `there` [B, K, SIZE], as they are seen from `pose` [B, SIZE].
 
     nearness: of the cells of the coming frame [B, K, rows * columns]; 0 where it is not known, which counts as
-    infinitely far. Beyond its edge a picture goes on as it ends.
+    infinitely far. Beyond its edge a picture goes on as it ends. Returns each cell's pixels as its channels, as
+    `F.pixel_unshuffle` orders them: [B, K, 3 * stride * stride, rows, columns].
     """
     height, width = settings.height, settings.width
     size = height // GRID + 1, width // GRID + 1
@@ -80,6 +80,10 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Ten
     down = (row * tall)[:, None].expand(size).flatten()
     _, x, y, _ = carry(near, ray, down, pose.float().unsqueeze(1), there.float())
     place = torch.stack([x / half, y / tall], dim=2).nan_to_num().clamp(-4, 4).unflatten(3, size).flatten(0, 1)
-    place = F.interpolate(place, (height, width), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
-    views = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
-    return views.to(pictures.dtype).unflatten(0, pictures.shape[:2])
+    place = F.interpolate(place, (height, width), mode="bilinear", align_corners=True)
+    # Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
+    (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
+    place = place.unflatten(3, (columns, stride)).unflatten(2, (rows, stride)).permute(0, 1, 3, 5, 2, 4)
+    place = place.reshape(len(place), 2, stride * stride, rows * columns).permute(0, 2, 3, 1)
+    cells = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
+    return cells.to(pictures.dtype).view(*pictures.shape[:2], 3 * stride * stride, rows, columns)

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from engine.model.network import WorldModel
 from engine.model.reprojection import Shown
@@ -32,7 +33,7 @@ def moved(nearness: float, pose: list[float]) -> torch.Tensor:
     """The picture, seen from the origin, as it is seen from `pose` where everything is 1 / nearness away, [3, H, W]."""
     near = torch.full((1, 1, CELLS), nearness)
     views = warp(SETTINGS, picture(*pixels())[None, None], near, torch.zeros(1, 1, 4), torch.tensor([pose]))
-    return views[0, 0]
+    return F.pixel_shuffle(views, SETTINGS.codec.stride)[0, 0]
 
 
 def test_from_the_same_place_a_picture_is_itself() -> None:
