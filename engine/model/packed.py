@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
 ROWS = 64  # of the products that the layout is best for: about the tokens of one frame
-FEWEST = 16  # rows, inputs and outputs below which a layout does not pay
+SMALLEST = 4096  # numbers of a matrix below which a layout does not pay
 
 
 class Packed:
@@ -23,7 +23,7 @@ class Packed:
     def __call__(self, x: Tensor) -> Tensor:
         """[.., in_features] -> [.., out_features]."""
         weight = self.layer.weight
-        if x.shape[-2] < FEWEST or torch.is_grad_enabled() or x.dtype != self.matrix.dtype:
+        if torch.is_grad_enabled() or x.dtype != self.matrix.dtype:
             return F.linear(x, weight, self.layer.bias)
         if weight._version != self.version:
             self._pack()
@@ -37,7 +37,7 @@ class Packed:
 def pack(model: nn.Module) -> None:
     """Lay out the matrices of a network on a CPU in bfloat16; any other is left as it is."""
     for layer in model.modules():
-        if not isinstance(layer, nn.Linear) or min(layer.weight.shape) < FEWEST:
+        if not isinstance(layer, nn.Linear) or layer.weight.numel() < SMALLEST:
             continue
         if layer.weight.device.type != "cpu" or layer.weight.dtype != torch.bfloat16:
             continue

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine.model.packed import FEWEST, Packed, pack
+from engine.model.packed import Packed, pack
 
-SIZES = [(64, 192), (96, 64), (400, 384), (128, 3840), (16, 48)]  # inputs, outputs
+SIZES = [(64, 192), (96, 64), (400, 384), (128, 3840), (104, 384), (1536, 4)]  # inputs, outputs
 
 
 @pytest.fixture(params=SIZES)
@@ -28,7 +28,7 @@ def plain(layer: nn.Linear, x: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def test_products_are_the_same_for_any_number_of_rows(layer: nn.Linear) -> None:
-    for rows in (1, FEWEST, 17, 60, 64, 192, 300):
+    for rows in (1, 3, 17, 60, 64, 192, 300):
         x = torch.randn(2, 1, rows, layer.in_features).to(torch.bfloat16)
         torch.testing.assert_close(layer(x), plain(layer, x), rtol=0.02, atol=0.02)
 
