@@ -23,6 +23,7 @@ from engine.world import World
 FORMAT = 1
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, MANIFEST, UNFINISHED = "model.safetensors", "manifest.json", "manifest.json.part"
+CARRIED = "pictures"  # what networks carry over of earlier frames
 SCALE = ".row_scale"  # suffix of the scales that go with rows kept as int8
 
 
@@ -88,7 +89,10 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest:
         raw = json.loads((folder / name).read_text())
         if raw["format"] != FORMAT:
             raise CheckpointError(f"{folder}: checkpoint format {raw['format']!r} is not {FORMAT}; update the engine")
-        settings = config.from_dict(ModelSettings, raw["settings"])
+        sizes = dict(raw["settings"])
+        if sizes.pop("reference", CARRIED) != CARRIED:  # told by checkpoints from when there was a choice
+            raise CheckpointError(f"{folder}: its network carries no pictures over, as all do now; train it anew")
+        settings = config.from_dict(ModelSettings, sizes)
         return Manifest(str(raw["world"]), settings, str(raw["digest"]), dict(raw["notes"]))
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError, ConfigError) as error:
         raise CheckpointError(f"{folder / MANIFEST} is not a checkpoint's manifest: {error}") from error

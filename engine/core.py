@@ -23,6 +23,7 @@ from engine.errors import ConfigError, SessionError
 from engine.model.diffusion import schedule
 from engine.model.machine import find_device, number_type
 from engine.model.network import WorldModel
+from engine.model.packed import pack
 from engine.model.recall import Recall
 from engine.session import Attended, Session
 from engine.snapshot import Past, Snapshot
@@ -91,6 +92,7 @@ class Engine:
         steps = denoise_steps if denoise_steps is not None else int(manifest.notes.get("denoise_steps", DENOISE_STEPS))
         model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        pack(model)
         steps = at_least_one(steps, "denoise_steps", MOST_DENOISE_STEPS)
         return cls(model, manifest, world, chosen, seed, steps, bool(graphs))
 

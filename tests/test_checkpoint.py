@@ -157,6 +157,17 @@ def test_missing_and_surplus_tensors_say_so(folder: Path) -> None:
             checkpoint.load(folder)
 
 
+def test_references_had_kinds_once(folder: Path) -> None:
+    manifest = json.loads((folder / checkpoint.MANIFEST).read_text())
+    manifest["settings"]["reference"] = "pictures"
+    (folder / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    assert checkpoint.load(folder)[1].settings == random_model().settings
+    manifest["settings"]["reference"] = "cells"
+    (folder / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="carries no pictures over"):
+        checkpoint.load(folder)
+
+
 def test_missing_files_say_so(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         checkpoint.find(tmp_path / "nowhere")

@@ -17,10 +17,9 @@ from engine.model.layers import (
     rms,
     to_patches,
 )
-from engine.model.reprojection import Reprojector
 from engine.model.rope import Place
-from engine.model.settings import PICTURES, ModelSettings
-from engine.model.warping import PictureReprojector
+from engine.model.settings import ModelSettings
+from engine.model.warping import Reprojector
 
 
 class FrameEncoder(nn.Module):
@@ -99,7 +98,7 @@ class Generator(nn.Module):
         self.recent = ContextReader(dim, settings.layers, settings)
         self.remembered = ContextReader(settings.memory_dim, len(settings.memory_readers), settings)
         self.momentum = Momentum(settings)
-        self.reproject = (PictureReprojector if settings.reference == PICTURES else Reprojector)(settings)
+        self.reproject = Reprojector(settings)
         self.refer = nn.Linear(settings.patch_dim + settings.patch**2, dim, bias=False)
         self.to_patches = nn.Linear(dim, 2 * settings.patch_dim)
         self.to_motion = nn.Linear(settings.registers * dim, poses.SIZE)
@@ -116,7 +115,7 @@ class Generator(nn.Module):
 
         noisy: [B, F, rows, columns, channels]. level: [B, F], 1 = pure noise. action: [B, F, size],
         scaled. known: bool [B, F], whether the action is told. place: of all tokens. reference: [B, F, rows, columns,
-        channels + 1], what earlier frames show of these (see reprojection.py).
+        channels + 1], what earlier frames show of these (see warping.py).
         Returns latents like `noisy` and motion [B, F, SIZE], scaled (see pose.motion_between).
         """
         told = torch.where(known.unsqueeze(-1), self.action(action), self.no_action.to(noisy.dtype))

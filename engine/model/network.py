@@ -9,7 +9,6 @@ from engine.model import pose as poses
 from engine.model.codec import Codec
 from engine.model.generator import FrameEncoder, Generator
 from engine.model.memory import MemoryModel
-from engine.model.reprojection import Reprojector
 from engine.model.rope import Place, place_tokens
 from engine.model.settings import ModelSettings
 
@@ -28,6 +27,7 @@ class WorldModel(nn.Module):
         self.generator = Generator(settings)
         scale = settings.action_scale or [1.0] * settings.action_size
         self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
+        self.still: dict[tuple[torch.device, torch.dtype], Place] = {}  # of a frame at rest, in each type of number
         self.idle: dict[int, list[object]] = {}  # by batch: what rollouts have left behind for others (see passes.py)
 
     @property
@@ -60,19 +60,29 @@ class WorldModel(nn.Module):
 
     def place(self, time: Tensor, pose: Tensor) -> Place:
         """Places of all tokens of frames [B, F] at poses [B, F, SIZE], in the type that the network computes in."""
-        kind = time.device.type
-        lowered = torch.is_autocast_enabled(kind)
-        return place_tokens(self.settings, time, pose, torch.get_autocast_dtype(kind) if lowered else self.dtype)
+        return place_tokens(self.settings, time, pose, self._computes_in())
+
+    def _computes_in(self) -> torch.dtype:
+        kind = self.device.type
+        return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else self.dtype
+
+    def place_still(self) -> Place:
+        """Places of the tokens of one frame, with time and pose at rest. Kept, but for gradients and compilers."""
+        key = self.device, self._computes_in()
+        kept = not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if kept and key in self.still:
+            return self.still[key]
+        place = self.place(torch.zeros(1, 1, device=self.device), torch.zeros(1, 1, 3, device=self.device))
+        if kept:
+            self.still[key] = place
+        return place
 
     def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""
-        still = self.place(torch.zeros(1, 1, device=self.device), torch.zeros(1, 1, 3, device=self.device))
-        return self.encoder(latents, self.scale_action(action), motion[..., :3], still)
+        return self.encoder(latents, self.scale_action(action), motion[..., :3], self.place_still())
 
     def refer(self, latents: Tensor) -> Tensor:
-        """What of latents [.., rows, columns, channels] is carried over into later views: [.., *reference_shape]."""
-        if isinstance(self.generator.reproject, Reprojector):
-            return self.generator.reproject.features(latents)
+        """What of latents [.., rows, columns, channels] is carried over into later views: [.., 3, height, width]."""
         with torch.no_grad():
             return self.codec.decode(latents).clamp(-1, 1)
 

@@ -160,8 +160,8 @@ def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Ten
 def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
     """The last frames of the memory slots' blocks, as references."""
     nearness = model.encoder.nearness(block_tokens[:, :, -1])
-    features = model.refer(chunk.block_latents[:, :, -1])
-    return Shown(features, nearness, chunk.block_poses[:, :, -1], chunk.filled)
+    pictures = model.refer(chunk.block_latents[:, :, -1])
+    return Shown(pictures, nearness, chunk.block_poses[:, :, -1], chunk.filled)
 
 
 def look_back(
@@ -172,13 +172,13 @@ def look_back(
     blind: bool [B, 2], chunks that do without the last frame, and without the blocks.
     """
     window, slots = model.settings.recent_frames, model.settings.memory_entries
-    features = model.refer(shown)
+    pictures = model.refer(shown)
     there = torch.ones_like(chunk.actions[:, :-1, 0], dtype=torch.bool)
     filled = blocks.there
     if blind is not None:
         there, filled = there & ~blind[:, :1], filled & ~blind[:, 1:]
     everything = Shown(
-        torch.cat([blocks.features, features], dim=1),
+        torch.cat([blocks.pictures, pictures], dim=1),
         torch.cat([blocks.nearness, nearness], dim=1),
         torch.cat([blocks.poses, chunk.poses[:, :-1]], dim=1),
         torch.cat([filled, there], dim=1),

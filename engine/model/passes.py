@@ -19,12 +19,12 @@ from engine.model.memory import quantise, restore
 from engine.model.memory_bank import choose
 from engine.model.network import WorldModel
 from engine.model.parallel import looking_back
-from engine.model.reprojection import Shown
+from engine.model.reprojection import Picked, Shown, pick_views
 from engine.model.rope import Place
 from engine.model.sampler import denoise
-from engine.model.settings import PICTURES
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
+ENTRIES_AT_ONCE = 256  # entries written into memory slots, or made pictures of, at once
 MOST_IDLE = 2  # passes of a batch size that are kept for later
 
 
@@ -46,21 +46,26 @@ class Passes:
         self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=device)
         rows, columns, _ = settings.latent_shape
         frames = settings.memory_entries + 1  # one for each slot, and the last frame
-        self.pictured = settings.reference == PICTURES
-        sides = (settings.height, settings.width) if self.pictured else (0, 0)
+        sides = settings.height, settings.width
         self.picture = torch.zeros(batch, 3, *sides, dtype=model.dtype, device=device)  # what was decoded last
         self.shown = Shown(
-            torch.zeros(batch, frames, *settings.reference_shape, dtype=model.dtype, device=device),
+            torch.zeros(batch, frames, 3, *sides, dtype=model.dtype, device=device),
             torch.ones(batch, frames, rows, columns, device=device),
             torch.zeros(batch, frames, poses.SIZE, device=device),
             torch.zeros(batch, frames, dtype=torch.bool, device=device),
         )
+
+        # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded.
+        self.lazy = device.type == "cpu" and record is None
+        self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
+        self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
 
     def clear(self) -> None:
         """Make the buffers as they were at first."""
         for held in (*self.cache.keys, *self.cache.values, self.recent_tokens, self.recent_poses, *self.shown):
             held.zero_()
         self.picture.zero_()
+        self.undrawn.zero_()
         self.shown.nearness.fill_(1)
 
     def look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -91,7 +96,7 @@ class Passes:
         Returns its motion, and, where it finishes a block, what the banks keep of that (MemoryBank.put), [B, ...] each.
         """
         given = latent, action, pose, previous, anchor, time
-        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded and self.pictured), *given)
+        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded), *given)
         return motion, tuple(kept)
 
     def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor, frames: bool = True) -> None:
@@ -109,13 +114,26 @@ class Passes:
         """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
         place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
         last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
-        reference = self.model.generator.reproject(self.shown, last, asked.unsqueeze(1))
+        picked = pick_views(self.model.settings, self.shown, last, asked.unsqueeze(1))
+        if self.lazy:
+            self._draw(picked)
+        reference = self.model.generator.reproject.read(self.shown, picked).unsqueeze(1)
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
+
+    def _draw(self, picked: Picked) -> None:
+        """Make the pictures of frames that were picked for the first time; of a single session one by one."""
+        rows = picked.rows.expand_as(picked.index)
+        wanted = (picked.there & self.undrawn[rows, picked.index]).nonzero(as_tuple=True)
+        where = rows[wanted], picked.index[wanted]
+        for row, slot in zip(*(part.split(1 if self.batch == 1 else ENTRIES_AT_ONCE) for part in where), strict=True):
+            if len(row):
+                self.shown.pictures[row, slot] = self.model.refer(self.latents[row, slot])
+                self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
 
     def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor, decoded: bool = False) -> None:
         """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one."""
         shown, last = self.shown, self.model.settings.memory_entries
-        shown.features[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        shown.pictures[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
         shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
         shown.poses[:, last] = pose
         shown.there[:, last].fill_(True)
@@ -125,7 +143,10 @@ class Passes:
         _, _, seen_from, latents, scales, nearness = kept
         shown, place = self.shown, (rows, slots)
         frames = restore(latents, scales, self.model.dtype)
-        shown.features[place] = self.model.refer(frames)
+        if self.lazy:
+            self.latents[place], self.undrawn[place] = frames, torch.ones_like(rows, dtype=torch.bool)
+        else:
+            shown.pictures[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = nearness.float(), seen_from
         shown.there[place] = torch.ones_like(rows, dtype=torch.bool)
 
@@ -185,8 +206,7 @@ class Passes:
 
     def _decode(self, latent: Tensor) -> tuple[Tensor]:
         frames = self.model.codec.decode(latent.to(self.model.dtype)).clamp(-1, 1)
-        if self.pictured:
-            self.picture.copy_(frames)
+        self.picture.copy_(frames)
         return (to_bytes(frames).contiguous(),)
 
 

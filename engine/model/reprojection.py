@@ -1,11 +1,9 @@
-"""References: what earlier frames show of the view that is about to be drawn, carried over cell by cell.
+"""Where what is about to be drawn was seen before: geometry, without a network.
 
 A few earlier frames whose poses are known are carried into the coming view: each cell of their latents has a
-nearness (1 / distance), so it is known where it comes to lie. Between cells a small network, in place of
-interpolation, makes of a cell's surroundings and of where within the cell one looks the cell that is seen now,
-and weighs the frames against each other. What no frame shows stays empty. The generator gets the result as an
-input and attends to all that this leaves open (compare image-based memories, arXiv 2506.03141, 2506.18903; and
-learned interpolation by a hidden layer that geometry modulates, FiLM, arXiv 1709.07871).
+nearness (1 / distance), so it is known where it comes to lie. What no frame shows stays empty. The generator
+gets what they show (warping.py) as an input, and attends to all that this leaves open (compare image-based
+memories, arXiv 2506.03141, 2506.18903).
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.model import pose as poses
 from engine.model.machine import constant
@@ -24,18 +22,17 @@ from engine.model.settings import ModelSettings
 
 NEAREST, FARTHEST = 20.0, 0.05  # bounds of nearness, 1 / pose units
 BEHIND = 0.02  # a point this little in front of the camera, as a share of its distance, cannot be seen
-GEOMETRY = 14  # numbers that describe how a cell was found
-PHASES = 8  # the first of them, which say where within the cell
+GEOMETRY = 6  # numbers that describe how a cell was found
 
 
 class Shown(NamedTuple):
     """Frames that may be carried over, memory slots first; N is at least memory_entries + 1.
 
-    features: [B, N, ..] (see ModelSettings.reference_shape); nearness: [B, N, rows, columns]; poses: [B, N, SIZE];
+    pictures: [B, N, 3, height, width] in [-1, 1]; nearness: [B, N, rows, columns]; poses: [B, N, SIZE];
     there: bool [B, N].
     """
 
-    features: Tensor
+    pictures: Tensor
     nearness: Tensor
     poses: Tensor
     there: Tensor
@@ -44,8 +41,8 @@ class Shown(NamedTuple):
 class Found(NamedTuple):
     """Where in each of K views the cells of a coming frame lie.
 
-    cell: indices [B, K, rows * columns]; geometry: [B, K, rows * columns, GEOMETRY], where within the cell and how
-    differently it was seen; seen: bool [B, K, rows * columns]; nearness: of the coming frame's cells, as each view
+    cell: indices [B, K, rows * columns]; geometry: [B, K, rows * columns, GEOMETRY], how differently it was
+    seen; seen: bool [B, K, rows * columns]; nearness: of the coming frame's cells, as each view
     tells it, 0 where it does not. All numbers in float32.
     """
 
@@ -55,58 +52,20 @@ class Found(NamedTuple):
     nearness: Tensor
 
 
-class Reprojector(nn.Module):
-    """Frames seen before and a pose to look from -> a latent of what they show from there, and how sure that is."""
+class Picked(NamedTuple):
+    """Which frames are carried into each of N coming ones: K of `Shown`, the last one first.
 
-    def __init__(self, settings: ModelSettings) -> None:
-        super().__init__()
-        self.settings = settings
-        channels, hidden = settings.codec.latent_channels, settings.reference_dim
-        self.surroundings = nn.Conv2d(channels, hidden, 3, padding=1)
-        self.geometry = nn.Sequential(nn.Linear(GEOMETRY, 64), nn.SiLU(), nn.Linear(64, 2 * hidden + 1))
-        self.trust = nn.Linear(hidden, 1)
-        self.doubt = nn.Parameter(torch.zeros(()))
-        self.to_cell = nn.Linear(hidden, channels)
-
-    def features(self, latents: Tensor) -> Tensor:
-        """Latents [.., rows, columns, channels] -> features [.., rows * columns, reference_dim]."""
-        lead = latents.shape[:-3]
-        found = self.surroundings(latents.reshape(-1, *latents.shape[-3:]).permute(0, 3, 1, 2))
-        found = found.flatten(2).transpose(1, 2)
-        return found.reshape(*lead, *found.shape[1:])
-
-    def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
-        """last: [B, F], which of `shown` came just before each frame to draw; asked: poses [B, F, SIZE] to draw from.
-
-        Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
-        """
-        batch, frames = last.shape
-        rows, index, there, pose = pick_views(self.settings, shown, last, asked)
-        found = find_cells(self.settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
-        view = (rows * shown.features.shape[1] + index).unsqueeze(-1) * shown.features.shape[2]
-        gathered = F.embedding(view + found.cell, shown.features.flatten(0, 2))
-        return self._merge(gathered, found.geometry.to(gathered.dtype), found.seen).unflatten(0, (batch, frames))
-
-    def _merge(self, gathered: Tensor, geometry: Tensor, seen: Tensor) -> Tensor:
-        """One cell from those that the views show of it: [N, K, cells, ..] -> [N, rows, columns, channels + 1]."""
-        hidden = gathered.shape[-1]
-        scale, shift, trust = self.geometry(geometry).split((hidden, hidden, 1), dim=-1)
-        h = F.silu(torch.addcmul(shift, gathered, 1 + scale))
-        trust = (self.trust(h) + trust).squeeze(-1).float().masked_fill(~seen, -1e4)
-        weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1]
-        weight = weight.to(h.dtype).unsqueeze(-1)
-        cell = self.to_cell((weight * h).sum(dim=1))
-        return torch.cat([cell, weight.sum(dim=1).to(cell.dtype)], dim=-1).unflatten(1, self.settings.latent_shape[:2])
-
-
-def pick_views(
-    settings: ModelSettings, shown: Shown, last: Tensor, asked: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Which of `shown` are carried into frames seen from `asked` [B, F, SIZE]: the last [B, F], and the best of memory.
-
-    Returns for the B * F frames: their rows of `shown` [B * F, 1], indices [B * F, K], whether each is there, and
-    the poses to look from [B * F, SIZE].
+    rows and index, where in `Shown`: [N, 1] and [N, K]; there: bool [N, K]; pose: to look from, [N, SIZE].
     """
+
+    rows: Tensor
+    index: Tensor
+    there: Tensor
+    pose: Tensor
+
+
+def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tensor) -> Picked:
+    """What is carried into frames seen from `asked` [B, F, SIZE]: the last frame [B, F], and the best of memory."""
     batch, frames = last.shape
     rows = torch.arange(batch, device=last.device).repeat_interleave(frames)
     index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
@@ -117,7 +76,7 @@ def pick_views(
             shown.poses[rows, slots], shown.there[rows, slots], pose.float().unsqueeze(1), count, settings.fov
         )
         index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
-    return rows.unsqueeze(1), index, there, pose
+    return Picked(rows.unsqueeze(1), index, there, pose)
 
 
 @torch.no_grad()
@@ -148,15 +107,13 @@ def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled:
     c, r = left.round().clamp(0, columns - 1), top.round().clamp(0, rows - 1)
     index = (r * columns + c).long()
     found = theirs.gather(2, index)
-    within = torch.stack([left - c, top - r], dim=-1).clamp(-1, 1)
     magnified = (expected.clamp(min=FARTHEST) / asked.clamp(min=FARTHEST)).log().clamp(-3, 3)
     mistaken = (expected.clamp(min=FARTHEST) / found).log().clamp(-3, 3)
     turned = poses.wrap(there[..., 2] - now[..., 2]).unsqueeze(-1).expand_as(magnified)
     newest = torch.zeros_like(magnified)
     newest[:, 0].fill_(1)
-    others = torch.stack([magnified, mistaken, mistaken.abs(), turned.cos(), asked.clamp(max=4), newest], dim=-1)
-    phases = torch.cat([math.pi * within, 2 * math.pi * within], dim=-1)
-    return Found(index, torch.cat([phases.sin(), phases.cos(), others], dim=-1), seen, asked)
+    geometry = torch.stack([magnified, mistaken, mistaken.abs(), turned.cos(), asked.clamp(max=4), newest], dim=-1)
+    return Found(index, geometry, seen, asked)
 
 
 def carry(

@@ -13,13 +13,12 @@ from engine.model import pose as poses
 from engine.model.banks import Banks
 from engine.model.machine import send
 from engine.model.network import WorldModel
-from engine.model.passes import give_back, lend
+from engine.model.passes import ENTRIES_AT_ONCE, give_back, lend
 from engine.model.rope import Place
 
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
 SHOWN_AT_ONCE = 64  # frames of a full history written into the cache at once
-ENTRIES_AT_ONCE = 256  # entries written into memory slots at once
 
 
 class Rollout:

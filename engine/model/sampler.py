@@ -21,7 +21,7 @@ def denoise(
     """Noise [B, 1, rows, columns, channels] -> (latent of the same shape, motion [B, 1, SIZE], scaled).
 
     levels: noise levels from 1 down to 0 (see diffusion.schedule); action: [B, 1, size], scaled; reference: of the
-    frame, see reprojection.py.
+    frame, see warping.py.
     """
     latent, motion = noise, action.new_zeros(*noise.shape[:2], poses.SIZE)
     known = torch.ones(noise.shape[:2], dtype=torch.bool, device=noise.device)

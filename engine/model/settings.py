@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from engine.errors import ConfigError
 
 HEAD_DIM = 64
-CELLS, PICTURES = "cells", "pictures"  # what of earlier frames is carried over into the coming view
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,7 @@ class ModelSettings:
     recent_frames: int = 6  # exact frames attended to
     memory_entries: int = 12  # memory entries attended to, the sink among them
     references: int = 3  # of those, the ones whose frames are carried over into the coming view, beside the last frame
-    reference_dim: int = 128  # numbers that stand for a cell of a frame that is carried over
-    reference: str = CELLS  # what is carried over: "cells" of latents, or "pictures" (see reprojection.py, warping.py)
+    reference_dim: int = 128  # width of the network that reads what is carried over
 
     def __post_init__(self) -> None:
         stride = self.codec.stride * self.patch
@@ -59,8 +57,6 @@ class ModelSettings:
             raise ConfigError(f"frame size {self.height}x{self.width} is not a multiple of {stride} pixels")
         if self.dim % HEAD_DIM:
             raise ConfigError(f"dim {self.dim} is not a multiple of the head size {HEAD_DIM}")
-        if self.reference not in (CELLS, PICTURES):
-            raise ConfigError(f"reference is {CELLS} or {PICTURES}, not {self.reference!r}")
         if self.block_frames > self.recent_frames:
             raise ConfigError(f"a block of {self.block_frames} frames does not fit {self.recent_frames} recent frames")
 
@@ -73,12 +69,6 @@ class ModelSettings:
         """(rows, columns, channels) of one latent."""
         stride = self.codec.stride
         return self.height // stride, self.width // stride, self.codec.latent_channels
-
-    @property
-    def reference_shape(self) -> tuple[int, ...]:
-        """Shape of what is kept of a frame that may be carried over."""
-        rows, columns, _ = self.latent_shape
-        return (3, self.height, self.width) if self.reference == PICTURES else (rows * columns, self.reference_dim)
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -15,39 +15,41 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
-from engine.model.reprojection import GEOMETRY, PHASES, Shown, carry, find_cells, pick_views
+from engine.model.reprojection import GEOMETRY, Picked, Shown, carry, find_cells, pick_views
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
 
 
-class PictureReprojector(nn.Module):
+class Reprojector(nn.Module):
     """Pictures seen before and a pose to look from -> a latent of what they show from there, and how sure that is."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.settings = settings
         hidden, stride = settings.reference_dim, settings.codec.stride
-        self.enter = nn.Conv2d(3 * stride**2 + GEOMETRY - PHASES + 1, hidden, 1)
+        self.enter = nn.Conv2d(3 * stride**2 + GEOMETRY + 1, hidden, 1)
         self.trust = nn.Conv2d(hidden, 1, 1)
         self.doubt = nn.Parameter(torch.zeros(()))
         self.blocks = nn.Sequential(ResidualBlock(hidden), ResidualBlock(hidden))
         self.leave = nn.Conv2d(hidden, settings.codec.latent_channels, 3, padding=1)
 
     def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
-        """shown.features: pictures [B, N, 3, height, width]; last: [B, F], which of them came just before each frame
-        to draw; asked: poses [B, F, SIZE] to draw from.
+        """last: [B, F], which of `shown` came just before each frame to draw; asked: poses [B, F, SIZE] to draw from.
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
+        return self.read(shown, pick_views(self.settings, shown, last, asked)).unflatten(0, last.shape)
+
+    def read(self, shown: Shown, picked: Picked) -> Tensor:
+        """The same of frames that were picked: [N, rows, columns, channels + 1]."""
         settings = self.settings
-        rows, index, there, pose = pick_views(settings, shown, last, asked)
+        rows, index, there, pose = picked
         found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
         with torch.no_grad():
-            views = warp(settings, shown.features[rows, index], found.nearness, shown.poses[rows, index], pose)
-        cells = F.pixel_unshuffle(views, settings.codec.stride)
+            cells = warp(settings, shown.pictures[rows, index], found.nearness, shown.poses[rows, index], pose)
         grid = settings.latent_shape[:2]
-        told = torch.cat([found.geometry[..., PHASES:], found.seen.unsqueeze(-1)], dim=-1)
+        told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
         told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
         h = F.silu(self.enter(torch.cat([cells, told], dim=2).flatten(0, 1)))
         trust = self.trust(h).float().unflatten(0, index.shape)[:, :, 0]
@@ -56,14 +58,15 @@ class PictureReprojector(nn.Module):
         merged = (weight.unsqueeze(2) * h.unflatten(0, index.shape)).sum(dim=1)
         latent = self.leave(F.silu(self.blocks(merged)))
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
-        return both.permute(0, 2, 3, 1).unflatten(0, last.shape)
+        return both.permute(0, 2, 3, 1)
 
 
 def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Tensor, pose: Tensor) -> Tensor:
     """Pictures [B, K, 3, height, width] seen from poses `there` [B, K, SIZE], as they are seen from `pose` [B, SIZE].
 
     nearness: of the cells of the coming frame [B, K, rows * columns]; 0 where it is not known, which counts as
-    infinitely far. Beyond its edge a picture goes on as it ends.
+    infinitely far. Beyond its edge a picture goes on as it ends. Returns each cell's pixels as its channels, as
+    `F.pixel_unshuffle` orders them: [B, K, 3 * stride * stride, rows, columns].
     """
     height, width = settings.height, settings.width
     size = height // GRID + 1, width // GRID + 1
@@ -77,6 +80,10 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Ten
     down = (row * tall)[:, None].expand(size).flatten()
     _, x, y, _ = carry(near, ray, down, pose.float().unsqueeze(1), there.float())
     place = torch.stack([x / half, y / tall], dim=2).nan_to_num().clamp(-4, 4).unflatten(3, size).flatten(0, 1)
-    place = F.interpolate(place, (height, width), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)
-    views = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
-    return views.to(pictures.dtype).unflatten(0, pictures.shape[:2])
+    place = F.interpolate(place, (height, width), mode="bilinear", align_corners=True)
+    # Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
+    (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
+    place = place.unflatten(3, (columns, stride)).unflatten(2, (rows, stride)).permute(0, 1, 3, 5, 2, 4)
+    place = place.reshape(len(place), 2, stride * stride, rows * columns).permute(0, 2, 3, 1)
+    cells = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
+    return cells.to(pictures.dtype).view(*pictures.shape[:2], 3 * stride * stride, rows, columns)

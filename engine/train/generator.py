@@ -25,8 +25,7 @@ from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_we
 from engine.model.layers import ContextReader, Layer
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
-from engine.model.reprojection import Reprojector
-from engine.model.warping import PictureReprojector
+from engine.model.warping import Reprojector
 from engine.train.codec import smooth
 from engine.train.critic import Adversary
 from engine.train.distil import Distiller
@@ -255,7 +254,7 @@ def compile_parts(model: WorldModel) -> None:
     """Compile what repeats and what is long: graphs of one layer are alike, so each kind is compiled once."""
     torch._dynamo.config.recompile_limit = 64
     for part in model.modules():
-        if isinstance(part, (Layer, ContextReader, Reprojector, PictureReprojector)):
+        if isinstance(part, (Layer, ContextReader, Reprojector)):
             part.compile(dynamic=False)
 
 

@@ -79,11 +79,11 @@ class OwnFrames:
         return latents
 
 
-def _add_last(blocks: Shown, features: Tensor, nearness: Tensor, pose: Tensor) -> Shown:
+def _add_last(blocks: Shown, pictures: Tensor, nearness: Tensor, pose: Tensor) -> Shown:
     """Memory slots' frames and the last frame [B, 1, ..], in the order in which the reprojector wants them."""
     there = torch.ones_like(blocks.there[:, :1])
     pairs = zip(
-        (blocks.features, blocks.nearness, blocks.poses, blocks.there), (features, nearness, pose, there), strict=True
+        (blocks.pictures, blocks.nearness, blocks.poses, blocks.there), (pictures, nearness, pose, there), strict=True
     )
     return Shown(*(torch.cat([old, new.to(old.dtype)], dim=1) for old, new in pairs))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.model.settings import PICTURES, CodecSettings
+from engine.model.settings import CodecSettings
 
 STAGES = ("codec", "latents", "generator", "memory", "stream", "ship")
 WHOLE = ("codec", "latents", "generator", "stream", "ship")  # what stage=all runs, in this order
@@ -26,7 +26,6 @@ class ModelSizes:
     memory_entries: int = 12
     references: int = 3
     reference_dim: int = 128
-    reference: str = PICTURES
 
 
 @dataclass(frozen=True)

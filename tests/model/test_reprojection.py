@@ -26,7 +26,7 @@ def test_a_view_from_the_same_pose_is_itself() -> None:
     index, geometry, seen = find(0.7, [1.0, 2.0, 0.3, 0.1], [1.0, 2.0, 0.3, 0.1])
     assert seen.all()
     assert torch.equal(index.flatten(), torch.arange(ROWS * COLUMNS))
-    torch.testing.assert_close(geometry[..., :4], torch.zeros(ROWS, COLUMNS, 4), rtol=0, atol=1e-3)  # the sines
+    torch.testing.assert_close(geometry[..., :3], torch.zeros(ROWS, COLUMNS, 3), rtol=0, atol=1e-3)  # as large, as near
 
 
 def test_turning_right_finds_the_right_half_whatever_its_distance() -> None:

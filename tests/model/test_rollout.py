@@ -47,3 +47,18 @@ def test_a_full_history_is_shown_whole_however_it_came(model: WorldModel) -> Non
     keys = at_once.cache.keys[layer][:, :, : held * model.settings.frame_tokens]
     assert (keys.abs().amax(dim=(1, 3)) > 0).all()
     assert not torch.allclose(observed(model, "none").propose(action)[0], expected, atol=1e-3)
+
+
+@torch.no_grad()
+def test_remembered_frames_are_decoded_when_they_are_looked_at(model: WorldModel) -> None:  # noqa: F811
+    rollout = observed(model, "blocks")
+    rollout.propose(torch.zeros(BATCH, 8))
+    rollout.show_again()
+    slots = model.settings.memory_entries
+    assert rollout.passes.undrawn[:, :slots].all()
+    rollout.propose(torch.zeros(BATCH, 8))
+    drawn = ~rollout.passes.undrawn[:, :slots]
+    assert drawn.sum(1).tolist() == [model.settings.references] * BATCH
+    rows, places = drawn.nonzero(as_tuple=True)
+    expected = model.refer(rollout.passes.latents[rows, places])
+    torch.testing.assert_close(rollout.shown.pictures[rows, places], expected, rtol=0, atol=1e-5)

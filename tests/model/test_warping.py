@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from engine.model.network import WorldModel
 from engine.model.reprojection import Shown
@@ -13,9 +14,7 @@ from engine.model.settings import CodecSettings, ModelSettings
 from engine.model.warping import warp
 
 CODEC = CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1])
-SETTINGS = ModelSettings(
-    height=64, width=96, codec=CODEC, patch=2, dim=64, reference="pictures", reference_dim=16, pixel_aspect=1.25
-)
+SETTINGS = ModelSettings(height=64, width=96, codec=CODEC, patch=2, dim=64, reference_dim=16, pixel_aspect=1.25)
 CELLS = SETTINGS.latent_shape[0] * SETTINGS.latent_shape[1]
 FOCAL = SETTINGS.width / 2 / math.tan(math.radians(SETTINGS.fov) / 2)  # pixels
 
@@ -34,7 +33,7 @@ def moved(nearness: float, pose: list[float]) -> torch.Tensor:
     """The picture, seen from the origin, as it is seen from `pose` where everything is 1 / nearness away, [3, H, W]."""
     near = torch.full((1, 1, CELLS), nearness)
     views = warp(SETTINGS, picture(*pixels())[None, None], near, torch.zeros(1, 1, 4), torch.tensor([pose]))
-    return views[0, 0]
+    return F.pixel_shuffle(views, SETTINGS.codec.stride)[0, 0]
 
 
 def test_from_the_same_place_a_picture_is_itself() -> None:
@@ -70,7 +69,7 @@ def test_a_reference_follows_what_is_shown_and_says_when_nothing_is() -> None:
     count = SETTINGS.memory_entries + 1
     latents = torch.randn(1, count, *SETTINGS.latent_shape)
     pictures = model.refer(latents)
-    assert pictures.shape == (1, count, *SETTINGS.reference_shape) and pictures.abs().max() <= 1
+    assert pictures.shape == (1, count, 3, SETTINGS.height, SETTINGS.width) and pictures.abs().max() <= 1
     near, where = torch.ones(1, count, *SETTINGS.latent_shape[:2]), torch.zeros(1, count, 4)
     there = torch.ones(1, count, dtype=torch.bool)
     last, asked = torch.tensor([[count - 1]]), torch.zeros(1, 1, 4)

@@ -150,12 +150,6 @@ def test_a_codec_of_other_sizes_is_not_taken_over(trained: Path, capsys: pytest.
     assert "other sizes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("stage", ["generator", "stream"])
-def test_stages_train_on_cells_too(trained: Path, stage: str) -> None:
-    more = (f"codec_from={trained / 'run'}", f"latents={trained / 'run/latents'}", "model.reference=cells")
-    assert train(trained, stage, 2, f"cells_{stage}", *more) == 0
-
-
 def test_processes_agree_at_once_and_then_every_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Nothing:
         name, schedule, module = "codec", loop.Schedule(steps=100), torch.nn.Linear(2, 2)
