@@ -153,6 +153,7 @@ class GeneratorTraining:
             level = torch.cat([level, block_level], dim=1)
         noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
         still = (torch.rand(level.shape, generator=random, device=self.device) < self.stage.still) & (level == 1)
+        still[:, frames:] = False  # a block is rebuilt from noise, as ever
         return Noised(target, noise * ~still[:, :, None, None, None], level, still, rebuild)
 
     def _errors(
