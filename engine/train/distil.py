@@ -8,7 +8,6 @@ generator learns from (DMD, arXiv 2311.18828, eq. 7-8; on own rollouts, self for
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -23,11 +22,13 @@ Predict = Callable[[WorldModel, Tensor, Tensor], Tensor]  # (network, noisy late
 
 
 class Distiller:
-    """The teacher and the imitator, which is a copy of it with optimisers of its own."""
+    """The teacher, and the imitator with optimisers of its own, which starts as a network trained on true frames."""
 
-    def __init__(self, teacher: WorldModel, rate: float, matrix_rate: float, turns: int) -> None:
-        # The teacher's weights want gradients too, though none are taken: so that what was compiled serves all three.
-        self.teacher, self.imitator, self.turns = teacher.train(), copy.deepcopy(teacher).train(), turns
+    def __init__(
+        self, teacher: WorldModel, imitator: WorldModel, rate: float, matrix_rate: float, turns: int
+    ) -> None:
+        # The teacher's weights want gradients too, though none are taken: so that what was compiled serves all alike.
+        self.teacher, self.imitator, self.turns = teacher.train(), imitator.train(), turns
         for network in (self.teacher, self.imitator):
             network.requires_grad_(False)
             for part in (network.encoder, network.memory, network.generator):

@@ -7,10 +7,12 @@ stream stage trains the generator on the frozen memory model, on the model's own
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +34,12 @@ from engine.train.distil import Distiller
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.review import Review
 from engine.train.settings import GeneratorStage, TrainSettings
+
+# Sizes in which a teacher may differ from its student.
+FREE = (
+    "patch", "dim", "layers", "mlp_ratio", "registers", "encoder_layers", "memory_layers", "memory_dim",
+    "reference_dim",
+)  # fmt: skip
 
 
 class Scene(NamedTuple):
@@ -74,8 +82,11 @@ class GeneratorTraining:
         self.held_out = ChunkSampler(held_out, model.settings, self.stage.frames)
         block, window = model.settings.block_frames, model.settings.recent_frames
         self.rebuilt = block if self.stage.rebuild else 0
+        self.distiller = self._distiller() if self.stage.distil else None
+        networks = [model] + ([self.distiller.teacher, self.distiller.imitator] if self.distiller is not None else [])
         self.masks = {
-            recent: chunk_masks(model.settings, self.stage.frames, self.rebuilt, recent, device)
+            (size.frame_tokens, recent): chunk_masks(size, self.stage.frames, self.rebuilt, recent, device)
+            for size in (network.settings for network in networks)
             for recent in (1, window)
         }
         whole = settings.compile and settings.compile_whole
@@ -85,7 +96,6 @@ class GeneratorTraining:
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
         adversarial = self.stage.adversarial > 0
         self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
-        self.distiller = self._distiller() if self.stage.distil else None
         self.review = Review(model, self.held_out, self.stage.stream_frames if self.own is not None else 0)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
 
@@ -98,9 +108,9 @@ class GeneratorTraining:
         scene = self._own_scene(coin, random) if own else self._true_scene(random)
         noised = self._noise(scene, stage.pure if distiller is None else 1.0, random)
         noisy = add_noise(noised.target, noised.noise, noised.level)
-        mask = self.masks[1 if coin[2] < 0.15 else self.model.settings.recent_frames]
+        recent = 1 if coin[2] < 0.15 else self.model.settings.recent_frames
         call = partial(
-            self.predict, chunk=scene.chunk, masks=mask, drop=self._hide(scene.chunk, random), rebuild=noised.rebuild,
+            self._predict, recent, chunk=scene.chunk, drop=self._hide(scene.chunk, random), rebuild=noised.rebuild,
             plain=round(self.schedule.batch * stage.plain),  # chunks are drawn at random: the first are as good as any
             context=scene.context, pictured=scene.pictured,
             blind=torch.rand(self.schedule.batch, 2, generator=random, device=self.device) < stage.blind,
@@ -119,6 +129,9 @@ class GeneratorTraining:
             judged, figures = self._judge(noised.target, predicted.latents, drawn, wanted, progress, random)
             loss, metrics = loss + judged, metrics | figures
         return loss + wanted, metrics
+
+    def _predict(self, recent: int, network: WorldModel, **given: Any) -> Predicted:
+        return self.predict(network, masks=self.masks[network.settings.frame_tokens, recent], **given)
 
     def _own_scene(self, coin: Sequence[float], random: torch.Generator) -> Scene:
         """A chunk of every stream, whose clean frames the model has just made."""
@@ -226,13 +239,21 @@ class GeneratorTraining:
         return torch.arange(total, device=self.device) < cut.unsqueeze(1)
 
     def _distiller(self) -> Distiller:
-        stage, folder = self.stage, Path(self.settings.teacher or self.settings.init)
-        if not (folder / checkpoint.MANIFEST).exists():
-            raise ConfigError("distil needs a teacher: teacher=FOLDER names a checkpoint's folder")
-        teacher = checkpoint.load(folder, world.load(self.settings.world).name)[0].to(self.device)
-        if teacher.settings != self.model.settings:
-            raise ConfigError(f"the teacher in {folder} has other sizes than the network that it is to teach")
-        return Distiller(teacher, stage.imitator_rate, 2 * stage.imitator_rate, stage.imitator_turns)
+        stage, settings = self.stage, self.settings
+        teacher = self._other("teacher", settings.teacher or settings.init)
+        imitator = self._other("imitator", settings.imitator) if settings.imitator else copy.deepcopy(teacher)
+        return Distiller(teacher, imitator, stage.imitator_rate, 2 * stage.imitator_rate, stage.imitator_turns)
+
+    def _other(self, role: str, folder: str) -> WorldModel:
+        """A network that scores the student's frames: of any width and depth, but it reads the same chunks."""
+        if not (Path(folder) / checkpoint.MANIFEST).exists():
+            raise ConfigError(f"distil needs a {role}: {role}=FOLDER names a checkpoint's folder")
+        found = checkpoint.load(Path(folder), world.load(self.settings.world).name)[0].to(self.device)
+        mine = self.model.settings
+        free = {name: getattr(mine, name) for name in FREE}
+        if dataclasses.replace(found.settings, **free) != mine:
+            raise ConfigError(f"the {role} in {folder} and its student differ in more than {', '.join(FREE)}")
+        return found
 
     def evaluate(self, path: Path) -> dict[str, float]:
         return self.review.evaluate(path)

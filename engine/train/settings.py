@@ -94,6 +94,7 @@ class TrainSettings:
     out: str = "runs/train"
     init: str = ""  # checkpoint folder to start from; by default the one in `out`, if there is one
     teacher: str = ""  # checkpoint folder of the network to distil; the one in `init` by default
+    imitator: str = ""  # checkpoint folder of the network that imitates the student; a copy of the teacher by default
     codec_from: str = ""  # checkpoint folder whose codec a new network takes over, instead of training one
     device: str = "auto"
     seed: int = 0

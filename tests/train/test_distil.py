@@ -45,7 +45,7 @@ class Fixed:
 
 
 def test_the_distiller_pulls_from_the_imitator_to_the_teacher() -> None:
-    distiller = Distiller(random_model(), 1e-3, 2e-3, turns=0)
+    distiller = Distiller(random_model(), random_model(), 1e-3, 2e-3, turns=0)
     made = torch.zeros(2, 3, *distiller.teacher.settings.latent_shape)
     drawn = torch.tensor([[True, True, False], [True, False, True]])
     random = torch.Generator().manual_seed(0)
@@ -56,7 +56,7 @@ def test_the_distiller_pulls_from_the_imitator_to_the_teacher() -> None:
 
 
 def test_the_imitator_alone_learns() -> None:
-    distiller = Distiller(random_model(), 1e-3, 2e-3, turns=1)
+    distiller = Distiller(random_model(), random_model(), 1e-3, 2e-3, turns=1)
     teacher = {name: p.clone() for name, p in distiller.teacher.state_dict().items()}
     bias = distiller.imitator.generator.to_patches.bias
     before = bias.detach().clone()

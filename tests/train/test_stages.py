@@ -69,6 +69,21 @@ def test_stage_runs_and_saves(trained: Path, stage: str, more: list[str]) -> Non
     assert list((trained / "run").glob(f"{stage}_*.png"))
 
 
+def test_a_teacher_may_be_larger_and_the_imitator_smaller(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latents, small = f"latents={trained / 'run/latents'}", trained / "run"
+    larger = ["model.patch=1", "model.dim=128", "model.registers=2", f"codec_from={small}"]
+    assert train(trained, "generator", 2, "larger", latents, *larger) == 0
+    sizes = checkpoint.load(trained / "larger")[0].settings
+    assert sizes.frame_tokens != checkpoint.load(small)[0].settings.frame_tokens
+    distil = [latents, f"init={small}", "stream.own_frames=1", "stream.distil=1", f"teacher={trained / 'larger'}"]
+    assert train(trained, "stream", 2, "student", *distil, f"imitator={small}") == 0
+    assert train(trained, "generator", 2, "other", latents, *larger, "model.memory_entries=5") == 0
+    assert train(trained, "stream", 2, "student2", *distil[:-1], f"teacher={trained / 'other'}") == 2
+    assert "differ in more than patch, dim" in capsys.readouterr().err
+
+
 def test_resumed_equals_uninterrupted(trained: Path) -> None:
     start = [f"init={trained / 'run'}", f"latents={trained / 'run' / 'latents'}", "generator.schedule.decay=0"]
     assert train(trained, "generator", 6, "whole", *start) == 0
