@@ -17,6 +17,8 @@ from engine.model.sampler import denoise
 from engine.train.codec import psnr
 from engine.train.own_frames import OwnFrames, Streams
 
+STILL = 1e-3  # motion of less than this, in pose units and radians, is none
+
 
 class Review:
     """Judges `model` on chunks of `held_out`, and on rollouts of `length` frames unless that is 0."""
@@ -29,7 +31,8 @@ class Review:
         """PSNR against the codec's round trip on held-out maps; how sharp long rollouts stay.
 
         Next frame in 1 step from noise, from none (`still`), without memory, and in 4 steps; own rollouts of a chunk,
-        from noise and from none; and, as a share of the truth's, the sharpness of rollouts' first and last frames.
+        from noise and from none; as a share of the truth's, the sharpness of rollouts' first and last frames; and
+        `shimmer`, by how many of 255 grey levels own frames change where nothing moved.
         """
         random = torch.Generator(self.device).manual_seed(7)
         window, count = self.model.settings.recent_frames, 32
@@ -60,15 +63,19 @@ class Review:
         """Rollouts as long as this stage's streams: rows of a contact sheet, truth above own, and their sharpness."""
         window, length = self.model.settings.recent_frames, self.length
         streams = Streams(self.held_out, rollouts.batch, length, even=True)
-        truth, own = [], []
+        truth, own, shimmer = [], [], []
         for _ in range(length // self.held_out.frames):
             chunk = streams.draw(random)
             truth.append(self._pixels(self.held_out.true_frames(streams.episode, streams.next)[:, ::6]))
-            made = rollouts.roll_out(chunk, schedule(1), random)[:, window:]
-            streams.keep(made)
-            own.append(self._pixels(made[:, ::6]))
+            made = rollouts.roll_out(chunk, schedule(1), random)[:, window - 1 :]
+            streams.keep(made[:, 1:])
+            pixels, moved = self._pixels(made), chunk.poses[:, window - 1 :].diff(dim=1).abs().amax(dim=2)
+            own.append(pixels[:, 1::6])
+            shimmer.append(pixels.diff(dim=1)[moved < STILL].abs().flatten(1).mean(1))
         for name, index in (("sharp_first", 0), ("sharp_last", -1)):
             figures[name] = float(own[index].diff(dim=-1).abs().mean() / truth[index].diff(dim=-1).abs().mean())
+        if len(standing := torch.cat(shimmer)):
+            figures["shimmer"] = float(standing.mean()) * 127.5
         real, made = (torch.cat(parts, dim=1) for parts in (truth, own))
         shown = torch.linspace(0, real.shape[1] - 1, columns).long()
         return [x[i, shown] for i in range(0, rollouts.batch, 8) for x in (real, made)]
