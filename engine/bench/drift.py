@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 PART = 32  # frames decoded at once
 PERIOD = 10  # seconds at the beginning and at the end that are compared
 SHEET_COLUMNS = 8
+STANDING = 16  # frames without any action, after the rollout
 STATISTICS = ("brightness", "contrast", "sharpness", "red", "green", "blue")
 
 
@@ -32,24 +33,27 @@ def measure(subject: Subject) -> Found:
     rate = subject.world.rate
     length = settings.history + round(settings.seconds * rate)
     clips = [Clip(e, 0, length) for e in episodes(subject, WALKS, settings.sequences, length)]
-    own, real, cells, sheet = [], [], [], []
+    own, real, cells, sheet, shimmer = [], [], [], [], []
     for batch in batches(clips, subject.settings.batch):
         track = load(subject, batch)
-        latents = _roll(subject, track.latents, track.actions, track.poses)
+        latents, standing = _roll(subject, track.latents, track.actions, track.poses)
         true = track.latents[:, settings.history :]
         for row, clip in enumerate(batch):
             pictures, again = _pictures(subject, latents[row])
             own.append(_seconds(pictures, rate))
             real.append(_seconds(clip.frames(settings.history, length), rate))
             cells.append((again, true[row].float().flatten(1, 2).cpu()))
+            shimmer.append(_change(subject.decode(standing[row])))
             sheet.append(pictures[:: round(settings.sheet_every * rate)])
     path = subject.settings.media / f"bench_drift_{settings.seconds}s{subject.settings.label}.png"
     write_sheet(path, _lines(sheet))
     figures = _figures(own, real, cells, min(settings.seconds // 2, PERIOD) * rate)
+    figures["shimmer"] = round(float(np.mean(shimmer)), 3)
     note = (
         f"{len(clips)} rollouts of {settings.seconds} s on maps never trained on. Slopes are per minute, on the scale "
         "0 to 255, mean over rollouts; the spread is between real episodes. Frechet distance, of codec cells: own "
-        "frames against the same real footage, and real footage against that of the other episodes."
+        "frames against the same real footage, and real footage against that of the other episodes. Shimmer: by how "
+        f"much a frame differs from the last, in {STANDING} more frames of standing still; 0 where nothing moves."
     )
     columns = ["figure", "generated", "real footage", "spread of real"]
     figures |= {"sheet": path.name, "seconds": settings.seconds}
@@ -64,6 +68,7 @@ def rows(figures: dict[str, Any]) -> list[list[Any]]:
         slope = figures["slopes"][name]
         found.append([f"{name}, mean", round(own, 3), round(real, 3), None])
         found.append([f"{name}, slope per minute", slope["own"], slope["real"], slope["real_spread"]])
+    found.append(["shimmer, standing still", figures["shimmer"], None, None])
     return found + [[f"Frechet distance to real, {when}", *pair, None] for when, pair in figures["frechet"].items()]
 
 
@@ -86,8 +91,10 @@ def frechet(one: torch.Tensor, other: torch.Tensor) -> float:
 
 
 @torch.inference_mode()
-def _roll(subject: Subject, latents: torch.Tensor, actions: torch.Tensor, poses: torch.Tensor) -> torch.Tensor:
-    """The latents [B, frames, ...] of an own rollout after the true history."""
+def _roll(
+    subject: Subject, latents: torch.Tensor, actions: torch.Tensor, poses: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The latents [B, frames, ...] of an own rollout after the true history; [B, STANDING, ...] more without action."""
     begin = subject.settings.drift.history
     rollout = subject.rollout(len(actions))
     rollout.start(latents[:, :begin], actions[:, :begin], poses[:, :begin])
@@ -96,7 +103,13 @@ def _roll(subject: Subject, latents: torch.Tensor, actions: torch.Tensor, poses:
         made.append(rollout.step(actions[:, index]))
         if index % 256 == 0:
             log.info("drift: frame %d of %d", index, actions.shape[1])
-    return torch.stack(made, dim=1)
+    standing = [rollout.step(torch.zeros_like(actions[:, 0])) for _ in range(STANDING)]
+    return torch.stack(made, dim=1), torch.stack(standing, dim=1)
+
+
+def _change(frames: np.ndarray) -> float:
+    """Mean absolute difference of each of frames uint8 [n, ...] from the one before."""
+    return float(np.abs(np.diff(frames.astype(np.int16), axis=0)).mean())
 
 
 def _pictures(subject: Subject, latents: torch.Tensor) -> tuple[np.ndarray, torch.Tensor]:

@@ -139,8 +139,14 @@ def test_slopes_and_distances_by_hand():
 def test_drift_of_real_frames_is_that_of_real_footage(make_subject, monkeypatch):
     subject = make_subject()
     subject.model.codec = Lossless()
-    monkeypatch.setattr(drift, "_roll", lambda subject, latents, *_: latents[:, subject.settings.drift.history :])
+
+    def real(subject, latents, *_):
+        true = latents[:, subject.settings.drift.history :]
+        return true, true[:, :1].expand(-1, drift.STANDING, -1, -1, -1)
+
+    monkeypatch.setattr(drift, "_roll", real)
     found = drift.measure(subject)
+    assert found.figures["shimmer"] == 0
     for name, slope in found.figures["slopes"].items():
         assert slope["own"] == slope["real"] != 0, name
     means = [row for row in found.tables["drift"]["rows"] if row[0].endswith("mean")]
@@ -153,6 +159,7 @@ def test_drift_of_own_frames(make_subject):
     found = drift.measure(make_subject())
     assert np.shape(found.figures["by_second"]["own"]) == (4, len(drift.STATISTICS))
     assert found.figures["frechet"]["all"][0] > 1e-3
+    assert found.figures["shimmer"] > 0
 
 
 def test_a_block_is_rebuilt_from_its_entry_alone(make_subject):
