@@ -96,7 +96,8 @@ class GeneratorTraining:
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
         adversarial = self.stage.adversarial > 0
         self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
-        self.review = Review(model, self.held_out, self.stage.stream_frames if self.own is not None else 0)
+        wander = self.stage.stream_frames if self.own is not None or self.stage.review_steps > 1 else 0
+        self.review = Review(model, self.held_out, wander, self.stage.review_steps)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
@@ -104,9 +105,9 @@ class GeneratorTraining:
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
         coin = torch.rand(4, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
         own = self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from)
-        distiller = self.distiller if own else None
+        distiller = self.distiller
         scene = self._own_scene(coin, random) if own else self._true_scene(random)
-        noised = self._noise(scene, stage.pure if distiller is None else 1.0, random)
+        noised = self._noise(scene, 1.0 if own and distiller is not None else stage.pure, random)
         noisy = add_noise(noised.target, noised.noise, noised.level)
         recent = 1 if coin[2] < 0.15 else self.model.settings.recent_frames
         call = partial(

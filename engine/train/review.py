@@ -21,10 +21,11 @@ STILL = 1e-3  # motion of less than this, in pose units and radians, is none
 
 
 class Review:
-    """Judges `model` on chunks of `held_out`, and on rollouts of `length` frames unless that is 0."""
+    """Judges `model` on chunks of `held_out`, and on rollouts of `length` frames in `steps` steps unless that is 0."""
 
-    def __init__(self, model: WorldModel, held_out: ChunkSampler, length: int) -> None:
-        self.model, self.held_out, self.length, self.device = model, held_out, length, held_out.device
+    def __init__(self, model: WorldModel, held_out: ChunkSampler, length: int, steps: int = 1) -> None:
+        self.model, self.held_out, self.device = model, held_out, held_out.device
+        self.length, self.steps = length, steps
 
     @torch.no_grad()
     def evaluate(self, path: Path) -> dict[str, float]:
@@ -67,7 +68,7 @@ class Review:
         for _ in range(length // self.held_out.frames):
             chunk = streams.draw(random)
             truth.append(self._pixels(self.held_out.true_frames(streams.episode, streams.next)[:, ::6]))
-            made = rollouts.roll_out(chunk, schedule(1), random)[:, window - 1 :]
+            made = rollouts.roll_out(chunk, schedule(self.steps), random)[:, window - 1 :]
             streams.keep(made[:, 1:])
             pixels, moved = self._pixels(made), chunk.poses[:, window - 1 :].diff(dim=1).abs().amax(dim=2)
             own.append(pixels[:, 1::6])
