@@ -79,8 +79,8 @@ def test_a_teacher_may_be_larger_and_the_imitator_smaller(
     assert sizes.frame_tokens != checkpoint.load(small)[0].settings.frame_tokens
     distil = [latents, f"init={small}", "stream.own_frames=1", "stream.distil=1", f"teacher={trained / 'larger'}"]
     assert train(trained, "stream", 2, "student", *distil, f"imitator={small}") == 0
-    assert train(trained, "generator", 2, "other", latents, *larger, "model.memory_entries=5") == 0
-    assert train(trained, "stream", 2, "student2", *distil[:-1], f"teacher={trained / 'other'}") == 2
+    assert train(trained, "generator", 2, "unlike", latents, *larger, "model.memory_entries=5") == 0
+    assert train(trained, "stream", 2, "student2", *distil[:-1], f"teacher={trained / 'unlike'}") == 2
     assert "differ in more than patch, dim" in capsys.readouterr().err
 
 
