@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.machine import constant
+from engine.model.machine import constant, kept
 from engine.model.memory import quantise
 from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
@@ -24,17 +24,23 @@ CANDIDATES = 600  # entries that one choice looks at, at most, beside the newest
 BUFFERS = ("tokens", "scales", "poses", "latents", "latent_scales", "nearness")  # of a bank, a row an entry
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
+TAKEN = -2.0  # what picking an entry gains that may not be picked
 
 
 def probe_points(pose: Tensor, fov: float) -> Tensor:
     """Points on the ground [.., rays * depths, 2] that a camera at `pose` [.., SIZE] looks at."""
-    half = math.radians(fov) / 2
-    angles = torch.linspace(-half, half, PROBE_RAYS, device=pose.device) * 0.95
+    angles = _probe_angles(fov, pose.device)
     depths = constant(PROBE_DEPTHS, angles)
     heading = pose[..., 2, None] + angles
     ray = torch.stack([heading.cos(), heading.sin()], dim=-1)
     points = pose[..., None, None, :2] + ray.unsqueeze(-2) * depths[:, None]
     return points.flatten(-3, -2)
+
+
+@kept
+def _probe_angles(fov: float, device: torch.device) -> Tensor:
+    half = math.radians(fov) / 2
+    return torch.linspace(-half, half, PROBE_RAYS, device=device) * 0.95
 
 
 def coverage(entries: Tensor, viewer: Tensor, points: Tensor, fov: float) -> Tensor:
@@ -71,20 +77,18 @@ def choose(
         quality = quality * (0.9 + 0.1 * newest.unsqueeze(-1))
     quality = torch.where(valid.unsqueeze(-1), quality, torch.full_like(quality, -1.0))
     near = -(poses[:, :, None, :2] - now[:, None, :, :2]).norm(dim=-1).amin(-1)
-    tie = torch.where(valid, 1e-4 * near.exp(), torch.full_like(near, -1.0))
-    covered = torch.zeros_like(quality[:, 0])
-    picked, filled = [], []
-    free = valid.clone()
-    for _ in range(count):
-        gain = (quality - covered.unsqueeze(1)).clamp(min=0).mean(-1) + tie
-        gain = gain.masked_fill(~free, -2.0)
-        best, index = gain.max(dim=1)
-        picked.append(index)
-        filled.append(best > -1.5)
-        row = quality.gather(1, index[:, None, None].expand(-1, 1, quality.shape[-1])).squeeze(1)
+    tie = torch.where(valid, 1e-4 * near.exp(), torch.full_like(near, TAKEN))
+    best, index = (quality.clamp(min=0).mean(-1) + tie).max(dim=1, keepdim=True)
+    gains, picked, covered = [best], [index], torch.zeros_like(quality[:, :1])
+    for _ in range(count - 1):
+        # What is picked covers itself whole, so that nothing is gained by it again.
+        tie.scatter_(1, index, TAKEN)
+        row = quality.gather(1, index.unsqueeze(2).expand(-1, 1, quality.shape[-1]))
         covered = torch.maximum(covered, row)
-        free = free.scatter(1, index.unsqueeze(1), False)
-    return torch.stack(picked, 1), torch.stack(filled, 1)
+        best, index = ((quality - covered).clamp(min=0).mean(-1) + tie).max(dim=1, keepdim=True)
+        gains.append(best)
+        picked.append(index)
+    return torch.cat(picked, dim=1), torch.cat(gains, dim=1) > TAKEN / 2
 
 
 class MemoryBank:

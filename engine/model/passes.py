@@ -62,7 +62,7 @@ class Passes:
 
     def clear(self) -> None:
         """Make the buffers as they were at first."""
-        for held in (*self.cache.keys, *self.cache.values, self.recent_tokens, self.recent_poses, *self.shown):
+        for held in (*self.cache.buffers, self.recent_tokens, self.recent_poses, *self.shown):
             held.zero_()
         self.picture.zero_()
         self.undrawn.zero_()

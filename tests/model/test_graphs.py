@@ -70,7 +70,7 @@ def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
     one, other = Rollout(model, 1, [1.0, 0.0], [0], graphs=True), Rollout(model, 1, [1.0, 0.0], [0], graphs=True)
     assert one.passes is left and other.passes is not left and not model.idle[1]
     assert one.passes.graphs.graphs == held
-    assert not any(tensor.any() for tensor in (*one.cache.keys, one.recent_tokens, one.shown.there))
+    assert not any(tensor.any() for tensor in (*one.cache.buffers, one.recent_tokens, one.shown.there))
     del one, other
     gc.collect()
     assert torch.equal(walk(model, 1, graphs=True), walk(model, 1, graphs=False))
