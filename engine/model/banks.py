@@ -19,15 +19,20 @@ FEWEST = 32  # places for candidates on a GPU; they double up to the most there 
 class Candidates(NamedTuple):
     """Entries that a choice looks at, for each of B sessions as many: N.
 
-    entries: their numbers, int64 [B, N]. free: how many may be chosen of each session's, [B]. The rest is on the
-    device, as `memory_bank.choose` takes it.
+    entries: their numbers, int64 [B, N], -1 for none. free: how many may be chosen of each session's, [B]. On the
+    device, seen_from: their poses [B, N, SIZE]; told: `entries`, and then how many the session has, [B, N + 1].
     """
 
     entries: np.ndarray
     free: np.ndarray
     seen_from: Tensor
-    valid: Tensor
-    newest: Tensor
+    told: Tensor
+
+
+def read_told(told: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each candidate is one, and how new it is, 0..1: [B, N] each, as `memory_bank.choose` takes them."""
+    entries, counts = told[:, :-1], told[:, -1:]
+    return entries >= 0, entries / (counts - 1).clamp(min=1)
 
 
 class Banks:
@@ -115,12 +120,10 @@ class Banks:
             if not bank.recall.plain:
                 free[row] = slots - len(bank.recall.always)
                 valid[row] &= ~np.isin(entries[row], [*bank.recall.pinned, *bank.recall.forgotten])
-        entries = np.where(valid, entries, 0)
-        newest = entries.astype(np.float32) / np.maximum(1, counts - 1).astype(np.float32)[:, None]
-        index = send(entries, self.device)
+        entries = np.where(valid, entries, -1)
+        told = send(np.concatenate([entries, counts[:, None]], axis=1), self.device)
         own = self.banks[0].poses[None] if len(self) == 1 else self.buffers["poses"]
-        seen_from = own[self.rows.unsqueeze(1), index]
-        return Candidates(entries, free, seen_from, send(valid, self.device), send(newest, self.device))
+        return Candidates(entries, free, own[self.rows.unsqueeze(1), told[:, :-1]], told)
 
     def wanted(self, asked: Candidates, picked: np.ndarray, slots: int) -> np.ndarray:
         """Entries to show, int64 [B, slots], -1 where there are fewer: those always shown, then those picked.

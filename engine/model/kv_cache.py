@@ -11,6 +11,11 @@ from engine.model.network import WorldModel
 from engine.model.settings import HEAD_DIM
 
 
+def span(ring: int | Tensor, frames: int = 1) -> slice | Tensor:
+    """The places in a ring from `ring` on, as an index; a tensor [1] is one place."""
+    return slice(ring, ring + frames) if isinstance(ring, int) else ring
+
+
 class Held(NamedTuple):
     """One layer's keys and values [2, B, heads, frames * tokens, head_dim], the last `tokens` the denoised frame's."""
 
@@ -57,10 +62,9 @@ class KVCache:
     def write_frames(self, ring: int | Tensor, kv: Tensor) -> None:
         """The same from keys and values [layers, 2, B, heads, F * tokens, head_dim] that were made already."""
         kv = kv.unflatten(4, (-1, self.tokens))
-        place = slice(ring, ring + kv.shape[4]) if isinstance(ring, int) else ring
         for first, buffer in enumerate(self.buffers):
             recent = buffer.unflatten(4, (-1, self.tokens))[:, :, :, :, -1 - self.window : -1]
-            recent[:, :, :, :, place] = kv[first::2]
+            recent[:, :, :, :, span(ring, kv.shape[4])] = kv[first::2]
 
     def write_memory(self, slot: int, kv: Tensor) -> None:
         """Show memory entries from `slot` on: keys and values [readers, 2, B, heads, F * tokens, head_dim]."""

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
+from engine.model.banks import read_told
 from engine.model.codec import to_bytes
 from engine.model.graphs import Capture, Graphs, capture_on
-from engine.model.kv_cache import KVCache
+from engine.model.kv_cache import KVCache, span
 from engine.model.memory import quantise, restore
 from engine.model.memory_bank import choose
 from engine.model.network import WorldModel
@@ -24,6 +25,7 @@ from engine.model.rope import Place
 from engine.model.sampler import denoise
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
+ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 ENTRIES_AT_ONCE = 256  # entries written into memory slots, or made pictures of, at once
 MOST_IDLE = 2  # passes of a batch size that are kept for later
 
@@ -74,9 +76,12 @@ class Passes:
         asked, views, far = self.graphs.call(self._look, (), pose, velocity, action, anchor)
         return asked, views, far
 
-    def choose(self, count: int, seen_from: Tensor, valid: Tensor, views: Tensor, newest: Tensor) -> Tensor:
-        """`memory_bank.choose` among entries at poses [B, N, SIZE]: indices [B, count], -1 where none is left."""
-        return self.graphs.call(self._choose, (count,), seen_from, valid, views, newest)[0]
+    def choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> Tensor:
+        """`memory_bank.choose` among entries at poses [B, N, SIZE], of which more is `told` (banks.py).
+
+        Returns indices, -1 where none is left, and then whether `far` is too far: int64 [B, count + 1].
+        """
+        return self.graphs.call(self._choose, (count,), seen_from, told, views, far)[0]
 
     def imagine(
         self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
@@ -96,8 +101,13 @@ class Passes:
         Returns its motion, and, where it finishes a block, what the banks keep of that (MemoryBank.put), [B, ...] each.
         """
         given = latent, action, pose, previous, anchor, time
-        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded), *given)
+        place = ring if self.graphs.record is None else None  # found by the device: one recording serves for all
+        motion, *kept = self.graphs.call(self._commit, (place, finishes, decoded), *given)
         return motion, tuple(kept)
+
+    def rewrite(self, anchor: Tensor, time: Tensor) -> None:
+        """Write the keys and values of the recent frames anew; time: of the coming frame."""
+        self.graphs.call(self._rewrite, (), anchor, time)
 
     def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor, frames: bool = True) -> None:
         """Write K entries, [K, ...] of each of a bank's buffers, into memory slots [K] of sessions [K].
@@ -155,9 +165,10 @@ class Passes:
         ahead = poses.turn(asked, torch.rad2deg(velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         return asked, torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
 
-    def _choose(self, count: int, seen_from: Tensor, valid: Tensor, views: Tensor, newest: Tensor) -> tuple[Tensor]:
+    def _choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor]:
+        valid, newest = read_told(told)
         index, filled = choose(seen_from, valid, views, count, self.model.settings.fov, newest)
-        return (torch.where(filled, index, -1),)
+        return (torch.cat([torch.where(filled, index, -1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1),)
 
     def _imagine(
         self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
@@ -168,22 +179,31 @@ class Passes:
         return latent[:, 0], poses.advance(asked, motion[:, 0].float())
 
     def _commit(
-        self, ring: int, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
+        self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
         anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         model, dtype = self.model, self.model.dtype
         motion = looking_back(previous, pose)
         told = (part.unsqueeze(1).to(dtype) for part in (latent, action, motion))
         tokens = model.encode_frames(*told)
-        self.recent_tokens[:, ring] = tokens[:, 0]
-        self.recent_poses[:, ring] = pose
+        ring = time[:1, 0] % self.cache.window if place is None else place
+        self.recent_tokens[:, span(ring)] = tokens
+        self.recent_poses[:, span(ring)] = pose.unsqueeze(1)
         self.cache.write_recent(ring, tokens, time, poses.relative_to(pose.unsqueeze(1), anchor))
         self.show_last(latent, tokens, pose, decoded)
         return (motion, *self._memorise(ring, latent)) if finishes else (motion,)
 
-    def _memorise(self, ring: int, latent: Tensor) -> tuple[Tensor, ...]:
+    def _rewrite(self, anchor: Tensor, time: Tensor) -> tuple[Tensor, ...]:
+        last, window = time - 1, self.cache.window
+        for ring in range(window):
+            behind = (last - ring) % window
+            where = poses.relative_to(self.recent_poses[:, ring : ring + 1], anchor)
+            self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], last - behind, where)
+        return ()
+
+    def _memorise(self, ring: int | Tensor, latent: Tensor) -> tuple[Tensor, ...]:
         settings = self.model.settings
-        block = torch.arange(ring + 1 - settings.block_frames, ring + 1, device=latent.device) % settings.recent_frames
+        block = torch.arange(1 - settings.block_frames, 1, device=latent.device).add(ring) % settings.recent_frames
         seen_from = self.recent_poses[:, block]
         entries = self.model.compress_blocks(self.recent_tokens[:, block], seen_from)
         nearness = self.shown.nearness[:, settings.memory_entries]

@@ -13,10 +13,9 @@ from engine.model import pose as poses
 from engine.model.banks import Banks
 from engine.model.machine import send
 from engine.model.network import WorldModel
-from engine.model.passes import ENTRIES_AT_ONCE, give_back, lend
+from engine.model.passes import ANCHOR_REACH, ENTRIES_AT_ONCE, give_back, lend
 from engine.model.rope import Place
 
-ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
 SHOWN_AT_ONCE = 64  # frames of a full history written into the cache at once
 
@@ -47,6 +46,7 @@ class Rollout:
         self.recent_tokens, self.recent_poses = passes.recent_tokens, passes.recent_poses
         self.banks = Banks(model.settings, self.device, batch)
         self.num_frames = 0
+        self.told_time = (-1, torch.zeros(0))  # a frame's number, and the same on the device
         self.plain_tokens: list[Tensor] = []
         self.past: list[tuple[Tensor, Tensor]] = []  # "full": tokens [B, tokens, dim] and pose [B, SIZE] of all frames
         self.num_shown = 0  # "full": frames of the past that the cache shows
@@ -139,10 +139,10 @@ class Rollout:
     def _turn(self, action: Tensor) -> Tensor:
         """Where the frame after `action` [B, size] is seen from, [B, SIZE], with the context made ready for it."""
         asked, views, far = self.passes.look(self.pose, self.velocity, action, self.anchor)
-        changed = self._recall(views)
+        rows, slots, gone = self._recall(views, far)
         # Positions are measured from the camera again once it has gone far: products of large numbers lose digits.
-        self._show(*changed)
-        if float(far.cpu().max()) >= ANCHOR_REACH:
+        self._show(rows, slots)
+        if gone:
             self.anchor = self.pose[:, :2].clone()
             self.show_again(frames=False)
         if self.memory == "full":
@@ -150,7 +150,11 @@ class Rollout:
         return asked
 
     def _time(self) -> Tensor:
-        return torch.full((self.batch, 1), self.num_frames, device=self.device)
+        """The number of the coming frame, [B, 1]."""
+        if self.told_time[0] != self.num_frames:
+            time = torch.full((self.batch, 1), self.num_frames, device=self.device)
+            self.told_time = self.num_frames, time
+        return self.told_time[1]
 
     def _noise(self) -> Tensor:
         drawn, self.drawn = self.drawn, None
@@ -163,15 +167,19 @@ class Rollout:
             torch.randn(place.shape, generator=self.randoms[row], out=place)
         return noise.to(self.model.dtype)
 
-    def _recall(self, views: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Decide which entries the coming frame may need: the sessions and memory slots [K] that change."""
-        nothing = np.zeros(0, dtype=np.int64)
+    def _recall(self, views: Tensor, far: Tensor) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Decide which entries the coming frame may need: the sessions and memory slots [K] that change.
+
+        And whether any camera has gone too far from its anchor, so that the host waits for both at once.
+        """
         num_slots = self.slots.shape[1]
         asked = None if self.memory == "none" else self.banks.candidates(views, num_slots)
         if asked is None:
-            return nothing, nothing
-        picked = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.valid, views, asked.newest)
-        return _assign(self.slots, self.banks.wanted(asked, picked.cpu().numpy(), num_slots))
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing, bool((far.cpu() >= ANCHOR_REACH).any())
+        chosen = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.told, views, far).cpu().numpy()
+        wanted = self.banks.wanted(asked, chosen[:, :-1], num_slots)
+        return *_assign(self.slots, wanted), bool(chosen[:, -1].any())
 
     def _show(self, rows: np.ndarray, slots: np.ndarray, frames: bool = True) -> None:
         """Write what memory slots [K] of sessions [K] hold into the cache, and among the references.
@@ -219,12 +227,7 @@ class Rollout:
         frames: their frames among the references too, which stay as they are when positions are measured anew.
         """
         self.num_shown = 0
-        window = self.model.settings.recent_frames
-        for ring in range(window):
-            behind = (self.num_frames - 1 - ring) % window
-            time = torch.full((self.batch, 1), self.num_frames - 1 - behind, device=self.device)
-            where = poses.relative_to(self.recent_poses[:, ring : ring + 1], self.anchor)
-            self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], time, where)
+        self.passes.rewrite(self.anchor, self._time())
         self._show(*np.nonzero(self.slots >= 0), frames=frames)
 
 

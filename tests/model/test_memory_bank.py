@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from engine.model.banks import Banks
+from engine.model.banks import Banks, read_told
 from engine.model.memory import quantise, restore
 from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank, choose
 from engine.model.recall import Recall
@@ -32,7 +32,8 @@ def select(held: list[MemoryBank], views: torch.Tensor, slots: int) -> np.ndarra
         banks[row] = bank
     asked = banks.candidates(views, slots)
     assert asked is not None
-    index, filled = choose(asked.seen_from, asked.valid, views, int(asked.free.max()), SETTINGS.fov, asked.newest)
+    valid, newest = read_told(asked.told)
+    index, filled = choose(asked.seen_from, valid, views, int(asked.free.max()), SETTINGS.fov, newest)
     return banks.wanted(asked, torch.where(filled, index, -1).numpy(), slots)
 
 
