@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.model.machine import send
 from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank
+from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
 
 FEWEST = 32  # places for candidates on a GPU; they double up to the most there can be, so that few shapes occur
@@ -42,6 +43,7 @@ class Banks:
         self.settings, self.device = settings, device
         self.banks = [MemoryBank(settings, device) for _ in range(batch)]
         self.rows = torch.arange(batch, device=device)
+        self.last: tuple[Any, tuple[np.ndarray, np.ndarray, Tensor]] | None = None  # what all entries were, and of what
         self.buffers = {name: torch.stack([getattr(bank, name) for bank in self.banks]) for name in BUFFERS}
 
     def __len__(self) -> int:
@@ -103,34 +105,49 @@ class Banks:
 
         Those that are always shown are not chosen, and those that a player forgot are not among them.
         """
-        counts = np.where([bank.recall.on for bank in self.banks], self.counts(), 0)
+        recalls = [bank.recall for bank in self.banks]
+        counts = np.where([recall.on for recall in recalls], self.counts(), 0)
         if not counts.any():
             return None
         many = np.flatnonzero(counts > CANDIDATES)
-        now = views[:, -1].tolist() if len(many) else []
-        found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
+        if len(many):
+            now = views[:, -1].tolist()
+            found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
+            entries, free, told = self._among(counts, recalls, slots, found)
+        else:  # they are the same until a block is finished
+            given = counts.tolist(), recalls, slots
+            if self.last is None or self.last[0] != given:
+                self.last = given, self._among(counts, recalls, slots, {})
+            entries, free, told = self.last[1]
+        own = self.banks[0].poses[None] if len(self) == 1 else self.buffers["poses"]
+        return Candidates(entries, free, own[self.rows.unsqueeze(1), told[:, :-1]], told)
+
+    def _among(
+        self, counts: np.ndarray, recalls: Sequence[Recall], slots: int, found: Mapping[int, Sequence[int]]
+    ) -> tuple[np.ndarray, np.ndarray, Tensor]:
+        """`entries`, `free` and `told` of Candidates: of the sessions `found` these entries, of others all they have."""
         lengths = counts.copy()
-        lengths[many] = [len(found[row]) for row in many.tolist()]
+        for row, chosen in found.items():
+            lengths[row] = len(chosen)
         entries = np.tile(np.arange(self._places(int(lengths.max()))), (len(self), 1))
         for row, chosen in found.items():
             entries[row, : len(chosen)] = chosen
         valid = np.arange(entries.shape[1]) < lengths[:, None]
         free = np.full(len(self), slots - 1)  # the sink is always shown
-        for row, bank in enumerate(self.banks):
-            if not bank.recall.plain:
-                free[row] = slots - len(bank.recall.always)
-                valid[row] &= ~np.isin(entries[row], [*bank.recall.pinned, *bank.recall.forgotten])
+        for row, recall in enumerate(recalls):
+            if not recall.plain:
+                free[row] = slots - len(recall.always)
+                valid[row] &= ~np.isin(entries[row], [*recall.pinned, *recall.forgotten])
         entries = np.where(valid, entries, -1)
-        told = send(np.concatenate([entries, counts[:, None]], axis=1), self.device)
-        own = self.banks[0].poses[None] if len(self) == 1 else self.buffers["poses"]
-        return Candidates(entries, free, own[self.rows.unsqueeze(1), told[:, :-1]], told)
+        return entries, free, send(np.concatenate([entries, counts[:, None]], axis=1), self.device)
 
     def wanted(self, asked: Candidates, picked: np.ndarray, slots: int) -> np.ndarray:
         """Entries to show, int64 [B, slots], -1 where there are fewer: those always shown, then those picked.
 
         picked: [B, .], what was chosen as numbers of candidates, -1 for none.
         """
-        chosen = np.take_along_axis(asked.entries, np.maximum(picked, 0), axis=1)
+        rows = np.arange(len(self))[:, None]
+        chosen = asked.entries[rows, np.maximum(picked, 0)]
         counted = np.arange(picked.shape[1]) < asked.free[:, None]
         chosen = np.where((picked >= 0) & counted & (chosen != 0), chosen, -1)
         always = np.full((len(self), slots), -1)
@@ -141,7 +158,7 @@ class Banks:
                 always[row, : len(bank.recall.always)] = bank.recall.always
         found = np.concatenate([always, chosen], axis=1)
         first = np.argsort(found < 0, axis=1, kind="stable")[:, :slots]
-        return np.take_along_axis(found, first, axis=1)
+        return found[rows, first]
 
     def _places(self, count: int) -> int:
         """How many candidates a choice of `count` is given room for."""

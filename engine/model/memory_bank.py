@@ -21,6 +21,8 @@ SECTORS = 8  # directions of view that the index tells apart
 NEWEST = 16  # newest entries that every choice looks at
 GROWTH = 256  # entries by which the buffers grow
 CANDIDATES = 600  # entries that one choice looks at, at most, beside the newest
+AROUND = tuple(itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)))  # cells that a choice looks into
+SHARE = CANDIDATES // len(AROUND)  # entries of each of them
 BUFFERS = ("tokens", "scales", "poses", "latents", "latent_scales", "nearness")  # of a bank, a row an entry
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
@@ -154,12 +156,12 @@ class MemoryBank:
     def candidates(self, now: Sequence[float]) -> list[int]:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those of each cell and direction
         around it."""
-        cells = self.cells
+        look_up = self.cells.get
         x, y, _ = self._cell(now)
         found: list[int] = []
-        share = CANDIDATES // ((2 * REACH + 1) ** 2 * SECTORS)
-        for dx, dy, sector in itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)):
-            found += cells.get((x + dx, y + dy, sector), [])[-share:]
+        for dx, dy, sector in AROUND:
+            if entries := look_up((x + dx, y + dy, sector)):
+                found += entries[-SHARE:]
         recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
         return sorted({*found, *recent})
 

@@ -238,6 +238,8 @@ def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """
     same = (slots[:, :, None] == wanted[:, None, :]) & (wanted >= 0)[:, None, :]
     missing = (wanted >= 0) & ~same.any(axis=1)
+    if not missing.any():
+        return np.nonzero(missing)
     free = ~same.any(axis=2)
     changed = free & (free.cumsum(axis=1) <= missing.sum(axis=1, keepdims=True))
     slots[changed] = wanted[missing]
