@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.model.entry import unpack
 from engine.model.machine import send
-from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank
+from engine.model.memory_bank import CANDIDATES, GROWTH, NEWEST, MemoryBank
 from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
 
@@ -37,14 +38,14 @@ def read_told(told: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Banks:
-    """A bank for each session. Those of several share one buffer [B, capacity, ...] for each of a bank's."""
+    """A bank for each session. Those of several share one buffer [B, capacity, bytes]."""
 
     def __init__(self, settings: ModelSettings, device: torch.device, batch: int) -> None:
         self.settings, self.device = settings, device
         self.banks = [MemoryBank(settings, device) for _ in range(batch)]
         self.rows = torch.arange(batch, device=device)
         self.last: tuple[Any, tuple[np.ndarray, np.ndarray, Tensor]] | None = None  # what all entries were, and of what
-        self.buffers = {name: torch.stack([getattr(bank, name) for bank in self.banks]) for name in BUFFERS}
+        self._share(torch.stack([bank.rows for bank in self.banks]))
 
     def __len__(self) -> int:
         return len(self.banks)
@@ -60,41 +61,34 @@ class Banks:
         self.banks[row] = bank
         if len(self) == 1:
             return
-        held = {name: getattr(bank, name)[: bank.num_entries] for name in BUFFERS}
+        held = bank.rows[: bank.num_entries]
         self.banks[row] = twin = bank.share()
         twin.recall, twin.frozen = bank.recall, 0
         while bank.num_entries > self.capacity:
             self._grow()
-        for name, values in held.items():
-            self.buffers[name][row, : bank.num_entries] = values
-        self._hand_out(row)
+        self.shared[row, : bank.num_entries] = held
+        twin.hold(self.shared[row])
 
     @property
     def capacity(self) -> int:
         """Entries that the shared buffers have room for, of each session."""
-        return self.buffers["poses"].shape[1]
+        return self.shared.shape[1]
 
-    def append(self, kept: Sequence[Tensor]) -> None:
-        """Keep one entry of each session: of each of a bank's buffers, in their order, [B, ...]."""
+    def append(self, kept: Tensor) -> None:
+        """Keep one entry of each session: their rows, [B, bytes]."""
         if len(self) == 1:
-            self.banks[0].put([values[0] for values in kept])
+            self.banks[0].put(kept[0])
             return
         counts = self.counts()
         if counts.max() == self.capacity:
             self._grow()
-        where = self.rows, send(counts, self.device)
-        for name, values in zip(BUFFERS, kept, strict=True):
-            self.buffers[name][where] = values
+        self.shared[self.rows, send(counts, self.device)] = kept
         for bank in self.banks:
             bank.num_entries += 1
 
-    def read(self, rows: np.ndarray, entries: np.ndarray) -> list[Tensor]:
-        """Entries [K] of sessions [K]: of each of a bank's buffers [K, ...]."""
-        index = send(entries, self.device)
-        if len(self) == 1:
-            return [getattr(self.banks[0], name)[index] for name in BUFFERS]
-        row = send(rows, self.device)
-        return [buffer[row, index] for buffer in self.buffers.values()]
+    def read(self, rows: Tensor, entries: Tensor) -> Tensor:
+        """Entries [K] of sessions [K]: their rows, [K, bytes]."""
+        return self.banks[0].rows[entries] if len(self) == 1 else self.shared[rows, entries]
 
     def counts(self) -> np.ndarray:
         """Entries of each session, int64 [B]."""
@@ -119,7 +113,7 @@ class Banks:
             if self.last is None or self.last[0] != given:
                 self.last = given, self._among(counts, recalls, slots, {})
             entries, free, told = self.last[1]
-        own = self.banks[0].poses[None] if len(self) == 1 else self.buffers["poses"]
+        own = self.banks[0].poses[None] if len(self) == 1 else self.poses
         return Candidates(entries, free, own[self.rows.unsqueeze(1), told[:, :-1]], told)
 
     def _among(
@@ -171,12 +165,10 @@ class Banks:
 
     def _grow(self) -> None:
         """Move all entries to buffers with room for more."""
-        for name, held in self.buffers.items():
-            room = held.new_zeros(len(self), GROWTH, *held.shape[2:])
-            self.buffers[name] = torch.cat([held, room], dim=1)
-        for row in range(len(self)):
-            self._hand_out(row)
+        room = self.shared.new_zeros(len(self), GROWTH, self.shared.shape[2])
+        self._share(torch.cat([self.shared, room], dim=1))
+        for row, bank in enumerate(self.banks):
+            bank.hold(self.shared[row])
 
-    def _hand_out(self, row: int) -> None:
-        for name, buffer in self.buffers.items():
-            setattr(self.banks[row], name, buffer[row])
+    def _share(self, rows: Tensor) -> None:
+        self.shared, self.poses = rows, unpack(self.settings, rows).poses

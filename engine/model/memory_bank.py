@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from engine.model import pose as poses
+from engine.model.entry import Entry, pack, row_size, unpack
 from engine.model.machine import constant, kept
 from engine.model.memory import quantise
 from engine.model.recall import Recall
@@ -23,7 +23,7 @@ GROWTH = 256  # entries by which the buffers grow
 CANDIDATES = 600  # entries that one choice looks at, at most, beside the newest
 AROUND = tuple(itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)))  # cells that a choice looks into
 SHARE = CANDIDATES // len(AROUND)  # entries of each of them
-BUFFERS = ("tokens", "scales", "poses", "latents", "latent_scales", "nearness")  # of a bank, a row an entry
+BUFFERS = Entry._fields  # of a bank, a row an entry
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
 TAKEN = -2.0  # what picking an entry gains that may not be picked
@@ -99,13 +99,7 @@ class MemoryBank:
     def __init__(self, settings: ModelSettings, device: torch.device) -> None:
         self.settings, self.device = settings, device
         self.num_entries = 0
-        self.tokens = torch.zeros(0, settings.frame_tokens, settings.memory_dim, dtype=torch.int8, device=device)
-        self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
-        self.poses = torch.zeros(0, poses.SIZE, device=device)
-        rows, columns, channels = settings.latent_shape
-        self.latents = torch.zeros(0, rows, columns, channels, dtype=torch.int8, device=device)
-        self.latent_scales = torch.zeros(0, rows, columns, 1, dtype=torch.float16, device=device)
-        self.nearness = torch.zeros(0, rows, columns, dtype=torch.float16, device=device)
+        self.hold(torch.zeros(0, row_size(settings), dtype=torch.uint8, device=device))
         self._cells: dict[tuple[int, int, int], list[int]] = {}
         self.num_indexed = 0  # entries that are in it
         self.recall = Recall()
@@ -114,21 +108,27 @@ class MemoryBank:
     @property
     def num_bytes(self) -> int:
         """Bytes that the entries held take, without room to grow."""
-        return sum(getattr(self, name)[:1].nbytes for name in BUFFERS) * self.num_entries
+        return row_size(self.settings) * self.num_entries
+
+    def hold(self, rows: Tensor) -> None:
+        """Have these be the buffer, [capacity, bytes]."""
+        self.rows = rows
+        self.tokens, self.scales, self.poses, self.latents, self.latent_scales, self.nearness = unpack(
+            self.settings, rows
+        )
 
     def append(self, entry: Tensor, pose: Tensor, latent: Tensor, nearness: Tensor) -> None:
         """Keep one entry [tokens, memory_dim] of a block, with its last frame.
 
         That frame: its latent [rows, columns, channels], 1 / distance [rows, columns], and pose [SIZE].
         """
-        self.put([*quantise(entry), pose, *quantise(latent), nearness])
+        self.put(pack(self.settings, [*quantise(entry), pose, *quantise(latent), nearness]))
 
-    def put(self, kept: Sequence[Tensor]) -> None:
-        """The same from what the buffers hold of it, in their order."""
-        if self.num_entries == len(self.tokens) or self.num_entries < self.frozen:
+    def put(self, row: Tensor) -> None:
+        """The same from its row."""
+        if self.num_entries == len(self.rows) or self.num_entries < self.frozen:
             self._grow()
-        for name, values in zip(BUFFERS, kept, strict=True):
-            getattr(self, name)[self.num_entries] = values
+        self.rows[self.num_entries] = row
         self.num_entries += 1
 
     @property
@@ -143,9 +143,8 @@ class MemoryBank:
     def share(self) -> MemoryBank:
         """A bank of the same entries in the same buffers; whichever would write over the other's copies them first."""
         twin = MemoryBank(self.settings, self.device)
-        for name in BUFFERS:
-            setattr(twin, name, getattr(self, name))
-        twin.num_entries, twin.frozen = self.num_entries, len(self.tokens)
+        twin.hold(self.rows)
+        twin.num_entries, twin.frozen = self.num_entries, len(self.rows)
         self.frozen = max(self.frozen, self.num_entries)
         return twin
 
@@ -172,7 +171,6 @@ class MemoryBank:
 
     def _grow(self) -> None:
         """Move the entries to buffers of the bank's own, with room for more."""
-        for name in BUFFERS:
-            held = getattr(self, name)[: self.num_entries]
-            setattr(self, name, torch.cat([held, held.new_zeros(GROWTH, *held.shape[1:])]))
+        held = self.rows[: self.num_entries]
+        self.hold(torch.cat([held, held.new_zeros(GROWTH, held.shape[1])]))
         self.frozen = 0

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.model import pose as poses
 from engine.model.banks import Banks
+from engine.model.entry import unpack
 from engine.model.machine import send
 from engine.model.network import WorldModel
 from engine.model.passes import ANCHOR_REACH, ENTRIES_AT_ONCE, give_back, lend
@@ -95,7 +96,7 @@ class Rollout:
         self.num_frames += 1
         if self.memory == "full":
             self.past.append((self.recent_tokens[:, ring].clone(), pose))
-        if finishes:
+        if kept is not None:
             self.banks.append(kept)
             if self.memory == "plain":
                 self.plain_tokens.append(self.recent_tokens[:, ring].clone())
@@ -182,30 +183,30 @@ class Rollout:
         return *_assign(self.slots, wanted), bool(chosen[:, -1].any())
 
     def _show(self, rows: np.ndarray, slots: np.ndarray, frames: bool = True) -> None:
-        """Write what memory slots [K] of sessions [K] hold into the cache, and among the references.
-
-        Those of a single session one by one, so that what a slot shows does not depend on what changed with it.
-        """
-        at_once = 1 if self.batch == 1 else ENTRIES_AT_ONCE
-        for start in range(0, len(rows), at_once):
-            part = slice(start, start + at_once)
-            self._show_some(rows[part], slots[part], frames)
+        """Write what memory slots [K] of sessions [K] hold into the cache, and among the references."""
+        while len(rows):
+            count = min(len(rows), ENTRIES_AT_ONCE)
+            if self.batch == 1:  # few shapes to record, and nothing is written twice
+                count = 1 << (count.bit_length() - 1)
+            self._show_some(rows[:count], slots[:count], frames)
+            rows, slots = rows[count:], slots[count:]
 
     def _show_some(self, rows: np.ndarray, slots: np.ndarray, frames: bool) -> None:
         if self.passes.graphs.record is not None:  # few shapes: the last is written again
             places = np.minimum(np.arange(1 << (len(rows) - 1).bit_length()), len(rows) - 1)
             rows, slots = rows[places], slots[places]
         entries = self.slots[rows, slots]
-        kept = self.banks.read(rows, entries)
-        row, slot = send(rows, self.device), send(slots, self.device)
+        told = send(np.stack([rows, slots, entries]), self.device)
+        kept = self.banks.read(told[0], told[2])
         if self.memory in ("blocks", "none"):
-            self.passes.show(kept, row, slot, self.anchor, frames)
+            self.passes.show(kept, told[:2], self.anchor, frames)
             return
+        entry, row, slot = unpack(self.model.settings, kept), told[0], told[1]
         if frames:
-            self.passes.show_frames(kept, row, slot)
+            self.passes.show_frames(entry, row, slot)
         if self.memory == "plain":
-            tokens = torch.stack([self.plain_tokens[entry][row] for row, entry in zip(rows, entries, strict=True)])
-            place = self.passes.place_undated(kept[2], self.anchor[row])
+            tokens = torch.stack([self.plain_tokens[one][at] for at, one in zip(rows, entries, strict=True)])
+            place = self.passes.place_undated(entry.poses, self.anchor[row])
             kv = self.model.generator.recent(tokens.unsqueeze(1), place, dated=False)
             self.cache.write_slots(row, slot, kv[self.model.settings.memory_readers])
 

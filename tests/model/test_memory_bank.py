@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from engine.model.banks import Banks, read_told
+from engine.model.entry import pack, unpack
 from engine.model.memory import quantise, restore
 from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank, choose
 from engine.model.recall import Recall
@@ -94,11 +95,11 @@ def test_banks_of_several_keep_what_each_would() -> None:
     for _ in range(3):
         sizes = (SETTINGS.frame_tokens, SETTINGS.memory_dim), (4,), SETTINGS.latent_shape, SETTINGS.latent_shape[:2]
         entry, pose, latent, nearness = (torch.rand(2, *size, generator=random) for size in sizes)
-        banks.append([*quantise(entry), pose, *quantise(latent), nearness.half()])
+        banks.append(pack(SETTINGS, [*quantise(entry), pose, *quantise(latent), nearness]))
         for row in range(2):
             alone[row].append(entry[row], pose[row], latent[row], nearness[row])
-    rows, entries = np.array([1, 0, 1]), np.array([5, GROWTH + 2, 0])
-    for read, name in zip(banks.read(rows, entries), BUFFERS, strict=True):
+    rows, entries = torch.tensor([1, 0, 1]), torch.tensor([5, GROWTH + 2, 0])
+    for read, name in zip(unpack(SETTINGS, banks.read(rows, entries)), BUFFERS, strict=True):
         for row in range(2):
             count = alone[row].num_entries
             assert banks[row].num_entries == count
