@@ -119,7 +119,7 @@ class Banks:
     def _among(
         self, counts: np.ndarray, recalls: Sequence[Recall], slots: int, found: Mapping[int, Sequence[int]]
     ) -> tuple[np.ndarray, np.ndarray, Tensor]:
-        """`entries`, `free` and `told` of Candidates: of the sessions `found` these entries, of others all they have."""
+        """`entries`, `free` and `told` of Candidates: the entries `found` of these sessions, and all of the others."""
         lengths = counts.copy()
         for row, chosen in found.items():
             lengths[row] = len(chosen)

@@ -134,10 +134,10 @@ class MemoryBank:
     @property
     def cells(self) -> dict[tuple[int, int, int], list[int]]:
         """Entries by where they were seen from. Those kept since it was last asked are read off the device now."""
-        new = range(self.num_indexed, self.num_entries)
-        for index, pose in zip(new, self.poses[new.start : new.stop].tolist(), strict=True):
-            self._cells.setdefault(self._cell(pose), []).append(index)
-        self.num_indexed = self.num_entries
+        if new := range(self.num_indexed, self.num_entries):
+            for index, pose in zip(new, self.poses[new.start : new.stop].tolist(), strict=True):
+                self._cells.setdefault(self._cell(pose), []).append(index)
+            self.num_indexed = self.num_entries
         return self._cells
 
     def share(self) -> MemoryBank:

@@ -179,8 +179,8 @@ class Passes:
         return latent[:, 0], poses.advance(asked, motion[:, 0].float())
 
     def _commit(
-        self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
-        anchor: Tensor, time: Tensor,
+        self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor,
+        previous: Tensor, anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         model, dtype = self.model, self.model.dtype
         motion = looking_back(previous, pose)

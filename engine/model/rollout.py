@@ -18,6 +18,7 @@ from engine.model.passes import ANCHOR_REACH, ENTRIES_AT_ONCE, give_back, lend
 from engine.model.rope import Place
 
 CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
+STRIDE = 32  # entries by which larger groups of them grow that are shown at once
 SHOWN_AT_ONCE = 64  # frames of a full history written into the cache at once
 
 
@@ -193,7 +194,7 @@ class Rollout:
 
     def _show_some(self, rows: np.ndarray, slots: np.ndarray, frames: bool) -> None:
         if self.passes.graphs.record is not None:  # few shapes: the last is written again
-            places = np.minimum(np.arange(1 << (len(rows) - 1).bit_length()), len(rows) - 1)
+            places = np.minimum(np.arange(_few(len(rows))), len(rows) - 1)
             rows, slots = rows[places], slots[places]
         entries = self.slots[rows, slots]
         told = send(np.stack([rows, slots, entries]), self.device)
@@ -232,6 +233,11 @@ class Rollout:
         self._show(*np.nonzero(self.slots >= 0), frames=frames)
 
 
+def _few(count: int) -> int:
+    """`count` or a little more, so that few numbers occur: powers of two, and beyond STRIDE whole numbers of it."""
+    return 1 << (count - 1).bit_length() if count <= STRIDE else -(-count // STRIDE) * STRIDE
+
+
 def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Put `wanted` entries [B, S] into `slots` [B, S] in place, moving none that is there already; -1 is none.
 
@@ -240,7 +246,7 @@ def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarr
     same = (slots[:, :, None] == wanted[:, None, :]) & (wanted >= 0)[:, None, :]
     missing = (wanted >= 0) & ~same.any(axis=1)
     if not missing.any():
-        return np.nonzero(missing)
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     free = ~same.any(axis=2)
     changed = free & (free.cumsum(axis=1) <= missing.sum(axis=1, keepdims=True))
     slots[changed] = wanted[missing]

@@ -66,7 +66,8 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Mov
     """Pictures [B, K, 3, height, width] as they are seen from where a camera looks now.
 
     moved: from there to where the pictures were seen from. nearness: of the cells of the coming frame
-    [B, K, rows * columns]; 0 where it is not known, which counts as infinitely far. Beyond its edge a picture goes on as it ends. Returns each cell's pixels as its channels, as
+    [B, K, rows * columns]; 0 where it is not known, which counts as infinitely far. Beyond its edge a picture goes
+    on as it ends. Returns each cell's pixels as its channels, as
     `F.pixel_unshuffle` orders them: [B, K, 3 * stride * stride, rows, columns].
     """
     height, width = settings.height, settings.width
