@@ -53,7 +53,7 @@ def pack(settings: ModelSettings, parts: Sequence[Tensor]) -> Tensor:
     for name, (shape, dtype) in layout(settings).items():
         part = named[name].to(dtype)
         lead = part.shape[: part.ndim - len(shape)]
-        rows.append(part.reshape(*lead, -1).contiguous().view(torch.uint8))
+        rows.append(part.reshape(*lead, math.prod(shape)).contiguous().view(torch.uint8))
     unused = row_size(settings) - sum(row.shape[-1] for row in rows)
     rows.append(rows[0].new_zeros(*rows[0].shape[:-1], unused))
     return torch.cat(rows, dim=-1)
