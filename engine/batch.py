@@ -105,8 +105,7 @@ class SessionBatch:
                 whole.recent_tokens[row, here] = one.recent_tokens[0, there]
                 whole.recent_poses[row, here] = one.recent_poses[0, there]
         whole.pose, whole.velocity, whole.anchor = pose, velocity, anchor
-        for held in (*whole.cache.keys, *whole.cache.values):
-            held.zero_()  # slots that no session fills now must not show what they held
+        whole.cache.clear()  # slots that no session fills now must not show what they held
         whole.show_again()
         self.begun.clear()
 

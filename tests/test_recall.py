@@ -37,7 +37,9 @@ def test_without_memory_other_frames_follow_and_the_bank_goes_on_filling(walked:
     walked.use_memory(False)
     assert differ(remembering, frames_of(walked, 6))
     assert walked.info["memory_on"] is False and walked.info["memory_entries"] == 24 // 3
-    assert not any(walked._present().rollout.cache.keys[-1][:, :, : 4 * walked.model.settings.frame_tokens].flatten())
+    assert not any(
+        walked._present().rollout.cache.buffers[1][:, 0, :, :, : 4 * walked.model.settings.frame_tokens].flatten()
+    )
     walked.rewind(before)
     assert walked.info["memory_on"]
     assert_equal_frames(remembering, frames_of(walked, 6))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.model.entry import pack
 from engine.model.memory import quantise
 from engine.model.parallel import looking_back
 from engine.model.rollout import Rollout
@@ -50,7 +51,7 @@ def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor
     nearness = model.encoder.nearness(tokens[:, last])
     columns = (entries, where[:, last], latents[:, last], nearness.half())
     for entry, pose, latent, near in zip(*(column.unbind(1) for column in columns), strict=True):
-        rollout.banks.append([*quantise(entry), pose, *quantise(latent), near])
+        rollout.banks.append(pack(model.settings, [*quantise(entry), pose, *quantise(latent), near]))
     if rollout.memory == "plain":
         rollout.plain_tokens += [frame.clone() for frame in tokens[:, last].unbind(1)]
     if rollout.memory == "full":

@@ -61,17 +61,17 @@ class Tally(TorchDispatchMode):
 
 def measure(subject: Subject) -> Found:
     """Operations, bytes, floor and median time of each stage, per frame, after a history of own frames."""
-    settings = subject.settings.latency
+    settings, warm_up = subject.settings.latency, WARM_UP[subject.model.device.type]
     counted, milliseconds = defaultdict(list), defaultdict(list)
     apart = Subject(subject.engine.share(), subject.settings)
     apart.engine.graphs = False  # a recorded pass runs no operators that could be counted
     _begin(apart, settings.history)
     with _watched(apart, lambda name, call: _count(counted[name], call)):
-        counted_steps = len(times(apart, settings.frames)) + WARM_UP
+        counted_steps = len(times(apart, settings.frames)) + warm_up
     _begin(subject, settings.history)
     whole = float(np.median(times(subject, settings.frames)))
     with _watched(subject, lambda name, call: _time(subject, milliseconds[name], call)):
-        steps = len(times(subject, settings.frames)) + WARM_UP
+        steps = len(times(subject, settings.frames)) + warm_up
     rate, bandwidth = _ceilings(subject)
     rows, figures, rest, floors = [], {}, whole, 0.0
     for key, name in STAGES.items():

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.errors import SaveError
 from engine.model import pose as poses
+from engine.model.entry import pack as pack_entries
 from engine.model.memory_bank import BUFFERS, MemoryBank
 from engine.model.moments import Moment
 from engine.model.settings import ModelSettings
@@ -43,8 +44,7 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
     _check(tensors, settings)
     frame = tensors["frame"].numpy()
     bank = MemoryBank(settings, device)
-    for name in BUFFERS:
-        setattr(bank, name, tensors[f"bank.{name}"].to(device))
+    bank.hold(pack_entries(settings, [tensors[f"bank.{name}"].to(device) for name in BUFFERS]))
     moments = []
     numbers: list[list[int]] = tensors["moments.numbers"].tolist()
     moved = {part: tensors[f"moments.{part}"].to(device) for part in ("latent", "action", "motion", "pose", "anchor")}

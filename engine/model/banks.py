@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.model.entry import unpack
 from engine.model.machine import send
-from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank
+from engine.model.memory_bank import CANDIDATES, GROWTH, NEWEST, MemoryBank
+from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
 
 FEWEST = 32  # places for candidates on a GPU; they double up to the most there can be, so that few shapes occur
@@ -19,25 +21,31 @@ FEWEST = 32  # places for candidates on a GPU; they double up to the most there 
 class Candidates(NamedTuple):
     """Entries that a choice looks at, for each of B sessions as many: N.
 
-    entries: their numbers, int64 [B, N]. free: how many may be chosen of each session's, [B]. The rest is on the
-    device, as `memory_bank.choose` takes it.
+    entries: their numbers, int64 [B, N], -1 for none. free: how many may be chosen of each session's, [B]. On the
+    device, seen_from: their poses [B, N, SIZE]; told: `entries`, and then how many the session has, [B, N + 1].
     """
 
     entries: np.ndarray
     free: np.ndarray
     seen_from: Tensor
-    valid: Tensor
-    newest: Tensor
+    told: Tensor
+
+
+def read_told(told: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each candidate is one, and how new it is, 0..1: [B, N] each, as `memory_bank.choose` takes them."""
+    entries, counts = told[:, :-1], told[:, -1:]
+    return entries >= 0, entries / (counts - 1).clamp(min=1)
 
 
 class Banks:
-    """A bank for each session. Those of several share one buffer [B, capacity, ...] for each of a bank's."""
+    """A bank for each session. Those of several share one buffer [B, capacity, bytes]."""
 
     def __init__(self, settings: ModelSettings, device: torch.device, batch: int) -> None:
         self.settings, self.device = settings, device
         self.banks = [MemoryBank(settings, device) for _ in range(batch)]
         self.rows = torch.arange(batch, device=device)
-        self.buffers = {name: torch.stack([getattr(bank, name) for bank in self.banks]) for name in BUFFERS}
+        self.last: tuple[Any, tuple[np.ndarray, np.ndarray, Tensor]] | None = None  # what all entries were, and of what
+        self._share(torch.stack([bank.rows for bank in self.banks]))
 
     def __len__(self) -> int:
         return len(self.banks)
@@ -53,41 +61,34 @@ class Banks:
         self.banks[row] = bank
         if len(self) == 1:
             return
-        held = {name: getattr(bank, name)[: bank.num_entries] for name in BUFFERS}
+        held = bank.rows[: bank.num_entries]
         self.banks[row] = twin = bank.share()
         twin.recall, twin.frozen = bank.recall, 0
         while bank.num_entries > self.capacity:
             self._grow()
-        for name, values in held.items():
-            self.buffers[name][row, : bank.num_entries] = values
-        self._hand_out(row)
+        self.shared[row, : bank.num_entries] = held
+        twin.hold(self.shared[row])
 
     @property
     def capacity(self) -> int:
         """Entries that the shared buffers have room for, of each session."""
-        return self.buffers["poses"].shape[1]
+        return self.shared.shape[1]
 
-    def append(self, kept: Sequence[Tensor]) -> None:
-        """Keep one entry of each session: of each of a bank's buffers, in their order, [B, ...]."""
+    def append(self, kept: Tensor) -> None:
+        """Keep one entry of each session: their rows, [B, bytes]."""
         if len(self) == 1:
-            self.banks[0].put([values[0] for values in kept])
+            self.banks[0].put(kept[0])
             return
         counts = self.counts()
         if counts.max() == self.capacity:
             self._grow()
-        where = self.rows, send(counts, self.device)
-        for name, values in zip(BUFFERS, kept, strict=True):
-            self.buffers[name][where] = values
+        self.shared[self.rows, send(counts, self.device)] = kept
         for bank in self.banks:
             bank.num_entries += 1
 
-    def read(self, rows: np.ndarray, entries: np.ndarray) -> list[Tensor]:
-        """Entries [K] of sessions [K]: of each of a bank's buffers [K, ...]."""
-        index = send(entries, self.device)
-        if len(self) == 1:
-            return [getattr(self.banks[0], name)[index] for name in BUFFERS]
-        row = send(rows, self.device)
-        return [buffer[row, index] for buffer in self.buffers.values()]
+    def read(self, rows: Tensor, entries: Tensor) -> Tensor:
+        """Entries [K] of sessions [K]: their rows, [K, bytes]."""
+        return self.banks[0].rows[entries] if len(self) == 1 else self.shared[rows, entries]
 
     def counts(self) -> np.ndarray:
         """Entries of each session, int64 [B]."""
@@ -98,36 +99,49 @@ class Banks:
 
         Those that are always shown are not chosen, and those that a player forgot are not among them.
         """
-        counts = np.where([bank.recall.on for bank in self.banks], self.counts(), 0)
+        recalls = [bank.recall for bank in self.banks]
+        counts = np.where([recall.on for recall in recalls], self.counts(), 0)
         if not counts.any():
             return None
         many = np.flatnonzero(counts > CANDIDATES)
-        now = views[:, -1].tolist() if len(many) else []
-        found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
+        if len(many):
+            now = views[:, -1].tolist()
+            found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
+            entries, free, told = self._among(counts, recalls, slots, found)
+        else:  # they are the same until a block is finished
+            given = counts.tolist(), recalls, slots
+            if self.last is None or self.last[0] != given:
+                self.last = given, self._among(counts, recalls, slots, {})
+            entries, free, told = self.last[1]
+        own = self.banks[0].poses[None] if len(self) == 1 else self.poses
+        return Candidates(entries, free, own[self.rows.unsqueeze(1), told[:, :-1]], told)
+
+    def _among(
+        self, counts: np.ndarray, recalls: Sequence[Recall], slots: int, found: Mapping[int, Sequence[int]]
+    ) -> tuple[np.ndarray, np.ndarray, Tensor]:
+        """`entries`, `free` and `told` of Candidates: the entries `found` of these sessions, and all of the others."""
         lengths = counts.copy()
-        lengths[many] = [len(found[row]) for row in many.tolist()]
+        for row, chosen in found.items():
+            lengths[row] = len(chosen)
         entries = np.tile(np.arange(self._places(int(lengths.max()))), (len(self), 1))
         for row, chosen in found.items():
             entries[row, : len(chosen)] = chosen
         valid = np.arange(entries.shape[1]) < lengths[:, None]
         free = np.full(len(self), slots - 1)  # the sink is always shown
-        for row, bank in enumerate(self.banks):
-            if not bank.recall.plain:
-                free[row] = slots - len(bank.recall.always)
-                valid[row] &= ~np.isin(entries[row], [*bank.recall.pinned, *bank.recall.forgotten])
-        entries = np.where(valid, entries, 0)
-        newest = entries.astype(np.float32) / np.maximum(1, counts - 1).astype(np.float32)[:, None]
-        index = send(entries, self.device)
-        own = self.banks[0].poses[None] if len(self) == 1 else self.buffers["poses"]
-        seen_from = own[self.rows.unsqueeze(1), index]
-        return Candidates(entries, free, seen_from, send(valid, self.device), send(newest, self.device))
+        for row, recall in enumerate(recalls):
+            if not recall.plain:
+                free[row] = slots - len(recall.always)
+                valid[row] &= ~np.isin(entries[row], [*recall.pinned, *recall.forgotten])
+        entries = np.where(valid, entries, -1)
+        return entries, free, send(np.concatenate([entries, counts[:, None]], axis=1), self.device)
 
     def wanted(self, asked: Candidates, picked: np.ndarray, slots: int) -> np.ndarray:
         """Entries to show, int64 [B, slots], -1 where there are fewer: those always shown, then those picked.
 
         picked: [B, .], what was chosen as numbers of candidates, -1 for none.
         """
-        chosen = np.take_along_axis(asked.entries, np.maximum(picked, 0), axis=1)
+        rows = np.arange(len(self))[:, None]
+        chosen = asked.entries[rows, np.maximum(picked, 0)]
         counted = np.arange(picked.shape[1]) < asked.free[:, None]
         chosen = np.where((picked >= 0) & counted & (chosen != 0), chosen, -1)
         always = np.full((len(self), slots), -1)
@@ -138,7 +152,7 @@ class Banks:
                 always[row, : len(bank.recall.always)] = bank.recall.always
         found = np.concatenate([always, chosen], axis=1)
         first = np.argsort(found < 0, axis=1, kind="stable")[:, :slots]
-        return np.take_along_axis(found, first, axis=1)
+        return found[rows, first]
 
     def _places(self, count: int) -> int:
         """How many candidates a choice of `count` is given room for."""
@@ -151,12 +165,10 @@ class Banks:
 
     def _grow(self) -> None:
         """Move all entries to buffers with room for more."""
-        for name, held in self.buffers.items():
-            room = held.new_zeros(len(self), GROWTH, *held.shape[2:])
-            self.buffers[name] = torch.cat([held, room], dim=1)
-        for row in range(len(self)):
-            self._hand_out(row)
+        room = self.shared.new_zeros(len(self), GROWTH, self.shared.shape[2])
+        self._share(torch.cat([self.shared, room], dim=1))
+        for row, bank in enumerate(self.banks):
+            bank.hold(self.shared[row])
 
-    def _hand_out(self, row: int) -> None:
-        for name, buffer in self.buffers.items():
-            setattr(self.banks[row], name, buffer[row])
+    def _share(self, rows: Tensor) -> None:
+        self.shared, self.poses = rows, unpack(self.settings, rows).poses

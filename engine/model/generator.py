@@ -13,6 +13,7 @@ from engine.model.layers import (
     Patches,
     Waves,
     from_patches,
+    modulations,
     norm_modulated,
     rms,
     to_patches,
@@ -123,9 +124,9 @@ class Generator(nn.Module):
         modulation = self.to_modulation(nn.functional.silu(condition)).unflatten(-1, (8, -1))
         patch, grid = self.settings.patch, self.settings.grid
         h = self.patches(noisy, told, self.refer(to_patches(reference.to(noisy.dtype), patch)))
-        for index, layer in enumerate(self.layers):
-            h = layer(h, place, context.at(index), modulation[:, :, :6])
-        h = norm_modulated(h, modulation[:, :, 6], modulation[:, :, 7])
+        for index, modulated in enumerate(modulations(self.layers, modulation[:, :, :6])):
+            h = self.layers[index](h, place, context.at(index), modulated)
+        h = norm_modulated(h, 1 + modulation[:, :, 6], modulation[:, :, 7])
         registers = self.settings.registers
         drawn, kept = (from_patches(x, patch, grid) for x in self.to_patches(h[:, :, :-registers]).chunk(2, dim=-1))
         latents = torch.addcmul(drawn, kept, reference[..., :-1].to(drawn.dtype))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Protocol
 
 import torch
@@ -10,15 +11,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.attention import attend
+from engine.model.machine import constant
 from engine.model.rope import Place, dateless
 from engine.model.settings import HEAD_DIM, ModelSettings
+
+NEUTRAL = (1.0, 0.0, 1.0, 1.0, 0.0, 1.0)  # scale, shift and gate of attention, and of the perceptron
 
 
 class LayerContext(Protocol):
     """What one layer attends to beside its own tokens."""
 
-    def join(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
-        """Own keys and values [B, heads, N, head_dim] -> those of the context and the layer's own, and a mask."""
+    def join(self, own: Tensor) -> tuple[Tensor, Tensor, object]:
+        """Own keys and values [2, B, heads, N, head_dim] -> those of the context and the layer's own, and a mask."""
         ...
 
 
@@ -47,20 +51,20 @@ def norm(x: Tensor) -> Tensor:
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """x [B, frames, tokens, dim], scale and shift [B, frames, dim]."""
-    return torch.addcmul(shift.unsqueeze(2), x, 1 + scale.unsqueeze(2))
+    return torch.addcmul(shift.unsqueeze(2), x, scale.unsqueeze(2))
 
 
 def norm_modulated(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """modulate(norm(x), scale, shift); for a single frame without a gradient in one pass."""
     if scale.numel() == x.shape[-1] and not torch.is_grad_enabled():
-        return F.layer_norm(x, x.shape[-1:], 1 + scale.flatten(), shift.flatten())
+        return F.layer_norm(x, x.shape[-1:], scale.flatten(), shift.flatten())
     return modulate(norm(x), scale, shift)
 
 
 class Layer(nn.Module):
     """Attention and a two-layer perceptron, each behind a norm and around a skip.
 
-    With `modulation` [B, frames, 6, dim] (adaptive layer norm), norms and outputs are scaled by
+    With `modulation` [B, frames, 6, dim] (adaptive layer norm; see `modulations`), norms and outputs are scaled by
     the conditioning. With a `context`, attention also reads the context's keys and values.
     """
 
@@ -80,27 +84,36 @@ class Layer(nn.Module):
         self, h: Tensor, place: Place, context: LayerContext | None = None, modulation: Tensor | None = None
     ) -> Tensor:
         """h: [B, frames, tokens, dim]; place: of all its tokens."""
-        if modulation is None or self.modulation is None:
+        if modulation is None:
             h = h + self._attention(norm(h), place, context)
             return h + self.down(F.relu(self.up(norm(h))).square())
-        scale1, shift1, gate1, scale2, shift2, gate2 = (modulation + self.modulation.to(h.dtype)).unbind(2)
+        scale1, shift1, gate1, scale2, shift2, gate2 = modulation.unbind(2)
         x = self._attention(norm_modulated(h, scale1, shift1), place, context)
-        h = torch.addcmul(h, x, 1 + gate1.unsqueeze(2))
+        h = torch.addcmul(h, x, gate1.unsqueeze(2))
         x = self.down(F.relu(self.up(norm_modulated(h, scale2, shift2))).square())
-        return torch.addcmul(h, x, 1 + gate2.unsqueeze(2))
+        return torch.addcmul(h, x, gate2.unsqueeze(2))
 
     def _attention(self, x: Tensor, place: Place, context: LayerContext | None) -> Tensor:
         batch, frames, tokens, dim = x.shape
         qkv = self.qkv(x).view(batch, frames * tokens, 3, dim)
         size = unit_size(qkv[:, :, :2]).unsqueeze(-1)  # of queries and keys; moving is linear, so it can come after
         moved = place.qkv(qkv.unflatten(-1, (self.heads, HEAD_DIM)))
-        moved[:, :, :2] *= size
-        query, key, value = moved.to(qkv.dtype).permute(2, 0, 3, 1, 4)
-        mask = None
+        moved[:, :, :2].mul_(size)
+        moved = moved.to(qkv.dtype).permute(2, 0, 3, 1, 4)
+        (query, key, value), mask = moved, None
         if context is not None:
-            key, value, mask = context.join(key, value)
+            key, value, mask = context.join(moved[1:])
         out = attend(query, key, value, mask).transpose(1, 2)  # type: ignore[arg-type]
         return self.out(place.back(out).to(qkv.dtype).reshape(batch, frames, tokens, dim))
+
+
+def modulations(layers: Iterable[nn.Module], told: Tensor) -> tuple[Tensor, ...]:
+    """What scales and shifts each of the layers [B, frames, 6, dim], from the conditioning's part in that.
+
+    For all layers at once. Scales and gates have 1 added, so that zeros change nothing.
+    """
+    own = torch.stack([layer.get_parameter("modulation") for layer in layers]).to(told.dtype)
+    return (told + own[:, None, None] + constant(NEUTRAL, told)[:, None]).unbind()
 
 
 class ContextReader(nn.Module):
@@ -122,7 +135,7 @@ class ContextReader(nn.Module):
         if not dated:
             kv = kv * dateless(kv.dtype, kv.device)
         moved = place.into(kv)
-        moved[:, :, :, :1] *= size
+        moved[:, :, :, :1].mul_(size)
         return moved.to(kv.dtype).permute(2, 3, 0, 4, 1, 5)
 
 
@@ -176,6 +189,7 @@ class Waves(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[.., size] of magnitude about 1 -> [.., dim]. Phases are computed in float32."""
-        phase = (x.float().unsqueeze(-1) * self.rates.float()).flatten(-2)
-        waves = torch.cat([x.float(), phase.sin(), phase.cos()], dim=-1)
+        x = x.float()
+        phase = (x.unsqueeze(-1) * self.rates.float()).flatten(-2)
+        waves = torch.cat([x, phase.sin(), phase.cos()], dim=-1)
         return self.layers(waves.to(self.dtype))

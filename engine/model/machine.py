@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.errors import ConfigError
+
+T = TypeVar("T")
 
 
 def find_device(name: str) -> torch.device:
@@ -36,17 +40,34 @@ def number_type(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+def kept(make: Callable[..., T]) -> Callable[..., T]:
+    """Have tensors that follow from plain values and a device alone made once, in place of at every call.
+
+    With gradients, or in a compiler, they are made anew: what is kept must be no part of a graph.
+    """
+
+    @functools.cache  # and never dropped: recorded passes read it where it is
+    def make_once(*values: Any) -> T:
+        with torch.inference_mode(False):
+            return make(*values)
+
+    @functools.wraps(make)
+    def get(*values: Any) -> T:
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return make(*values)
+        return make_once(*values)
+
+    return get
+
+
 def constant(values: tuple[float, ...], like: Tensor) -> Tensor:
     """These numbers on the device and in the type of `like`, sent there once: sending has the host wait for a GPU."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return like.new_tensor(values)
     return _constant(values, like.device, like.dtype)
 
 
-@functools.lru_cache(maxsize=64)
+@kept
 def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    with torch.inference_mode(False):
-        return torch.tensor(values, device=device, dtype=dtype)
+    return torch.tensor(values, device=device, dtype=dtype)
 
 
 def send(array: np.ndarray, device: torch.device) -> Tensor:

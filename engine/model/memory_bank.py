@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from engine.model import pose as poses
-from engine.model.machine import constant
+from engine.model.entry import Entry, pack, row_size, unpack
+from engine.model.machine import constant, kept
 from engine.model.memory import quantise
 from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
@@ -21,20 +21,28 @@ SECTORS = 8  # directions of view that the index tells apart
 NEWEST = 16  # newest entries that every choice looks at
 GROWTH = 256  # entries by which the buffers grow
 CANDIDATES = 600  # entries that one choice looks at, at most, beside the newest
-BUFFERS = ("tokens", "scales", "poses", "latents", "latent_scales", "nearness")  # of a bank, a row an entry
+AROUND = tuple(itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)))  # cells that a choice looks into
+SHARE = CANDIDATES // len(AROUND)  # entries of each of them
+BUFFERS = Entry._fields  # of a bank, a row an entry
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
+TAKEN = -2.0  # what picking an entry gains that may not be picked
 
 
 def probe_points(pose: Tensor, fov: float) -> Tensor:
     """Points on the ground [.., rays * depths, 2] that a camera at `pose` [.., SIZE] looks at."""
-    half = math.radians(fov) / 2
-    angles = torch.linspace(-half, half, PROBE_RAYS, device=pose.device) * 0.95
+    angles = _probe_angles(fov, pose.device)
     depths = constant(PROBE_DEPTHS, angles)
     heading = pose[..., 2, None] + angles
     ray = torch.stack([heading.cos(), heading.sin()], dim=-1)
     points = pose[..., None, None, :2] + ray.unsqueeze(-2) * depths[:, None]
     return points.flatten(-3, -2)
+
+
+@kept
+def _probe_angles(fov: float, device: torch.device) -> Tensor:
+    half = math.radians(fov) / 2
+    return torch.linspace(-half, half, PROBE_RAYS, device=device) * 0.95
 
 
 def coverage(entries: Tensor, viewer: Tensor, points: Tensor, fov: float) -> Tensor:
@@ -71,20 +79,18 @@ def choose(
         quality = quality * (0.9 + 0.1 * newest.unsqueeze(-1))
     quality = torch.where(valid.unsqueeze(-1), quality, torch.full_like(quality, -1.0))
     near = -(poses[:, :, None, :2] - now[:, None, :, :2]).norm(dim=-1).amin(-1)
-    tie = torch.where(valid, 1e-4 * near.exp(), torch.full_like(near, -1.0))
-    covered = torch.zeros_like(quality[:, 0])
-    picked, filled = [], []
-    free = valid.clone()
-    for _ in range(count):
-        gain = (quality - covered.unsqueeze(1)).clamp(min=0).mean(-1) + tie
-        gain = gain.masked_fill(~free, -2.0)
-        best, index = gain.max(dim=1)
-        picked.append(index)
-        filled.append(best > -1.5)
-        row = quality.gather(1, index[:, None, None].expand(-1, 1, quality.shape[-1])).squeeze(1)
+    tie = torch.where(valid, 1e-4 * near.exp(), torch.full_like(near, TAKEN))
+    best, index = (quality.clamp(min=0).mean(-1) + tie).max(dim=1, keepdim=True)
+    gains, picked, covered = [best], [index], torch.zeros_like(quality[:, :1])
+    for _ in range(count - 1):
+        # What is picked covers itself whole, so that nothing is gained by it again.
+        tie.scatter_(1, index, TAKEN)
+        row = quality.gather(1, index.unsqueeze(2).expand(-1, 1, quality.shape[-1]))
         covered = torch.maximum(covered, row)
-        free = free.scatter(1, index.unsqueeze(1), False)
-    return torch.stack(picked, 1), torch.stack(filled, 1)
+        best, index = ((quality - covered).clamp(min=0).mean(-1) + tie).max(dim=1, keepdim=True)
+        gains.append(best)
+        picked.append(index)
+    return torch.cat(picked, dim=1), torch.cat(gains, dim=1) > TAKEN / 2
 
 
 class MemoryBank:
@@ -93,13 +99,7 @@ class MemoryBank:
     def __init__(self, settings: ModelSettings, device: torch.device) -> None:
         self.settings, self.device = settings, device
         self.num_entries = 0
-        self.tokens = torch.zeros(0, settings.frame_tokens, settings.memory_dim, dtype=torch.int8, device=device)
-        self.scales = torch.zeros(0, settings.frame_tokens, 1, dtype=torch.float16, device=device)
-        self.poses = torch.zeros(0, poses.SIZE, device=device)
-        rows, columns, channels = settings.latent_shape
-        self.latents = torch.zeros(0, rows, columns, channels, dtype=torch.int8, device=device)
-        self.latent_scales = torch.zeros(0, rows, columns, 1, dtype=torch.float16, device=device)
-        self.nearness = torch.zeros(0, rows, columns, dtype=torch.float16, device=device)
+        self.hold(torch.zeros(0, row_size(settings), dtype=torch.uint8, device=device))
         self._cells: dict[tuple[int, int, int], list[int]] = {}
         self.num_indexed = 0  # entries that are in it
         self.recall = Recall()
@@ -108,38 +108,43 @@ class MemoryBank:
     @property
     def num_bytes(self) -> int:
         """Bytes that the entries held take, without room to grow."""
-        return sum(getattr(self, name)[:1].nbytes for name in BUFFERS) * self.num_entries
+        return row_size(self.settings) * self.num_entries
+
+    def hold(self, rows: Tensor) -> None:
+        """Have these be the buffer, [capacity, bytes]."""
+        self.rows = rows
+        self.tokens, self.scales, self.poses, self.latents, self.latent_scales, self.nearness = unpack(
+            self.settings, rows
+        )
 
     def append(self, entry: Tensor, pose: Tensor, latent: Tensor, nearness: Tensor) -> None:
         """Keep one entry [tokens, memory_dim] of a block, with its last frame.
 
         That frame: its latent [rows, columns, channels], 1 / distance [rows, columns], and pose [SIZE].
         """
-        self.put([*quantise(entry), pose, *quantise(latent), nearness])
+        self.put(pack(self.settings, [*quantise(entry), pose, *quantise(latent), nearness]))
 
-    def put(self, kept: Sequence[Tensor]) -> None:
-        """The same from what the buffers hold of it, in their order."""
-        if self.num_entries == len(self.tokens) or self.num_entries < self.frozen:
+    def put(self, row: Tensor) -> None:
+        """The same from its row."""
+        if self.num_entries == len(self.rows) or self.num_entries < self.frozen:
             self._grow()
-        for name, values in zip(BUFFERS, kept, strict=True):
-            getattr(self, name)[self.num_entries] = values
+        self.rows[self.num_entries] = row
         self.num_entries += 1
 
     @property
     def cells(self) -> dict[tuple[int, int, int], list[int]]:
         """Entries by where they were seen from. Those kept since it was last asked are read off the device now."""
-        new = range(self.num_indexed, self.num_entries)
-        for index, pose in zip(new, self.poses[new.start : new.stop].tolist(), strict=True):
-            self._cells.setdefault(self._cell(pose), []).append(index)
-        self.num_indexed = self.num_entries
+        if new := range(self.num_indexed, self.num_entries):
+            for index, pose in zip(new, self.poses[new.start : new.stop].tolist(), strict=True):
+                self._cells.setdefault(self._cell(pose), []).append(index)
+            self.num_indexed = self.num_entries
         return self._cells
 
     def share(self) -> MemoryBank:
         """A bank of the same entries in the same buffers; whichever would write over the other's copies them first."""
         twin = MemoryBank(self.settings, self.device)
-        for name in BUFFERS:
-            setattr(twin, name, getattr(self, name))
-        twin.num_entries, twin.frozen = self.num_entries, len(self.tokens)
+        twin.hold(self.rows)
+        twin.num_entries, twin.frozen = self.num_entries, len(self.rows)
         self.frozen = max(self.frozen, self.num_entries)
         return twin
 
@@ -150,12 +155,12 @@ class MemoryBank:
     def candidates(self, now: Sequence[float]) -> list[int]:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those of each cell and direction
         around it."""
-        cells = self.cells
+        look_up = self.cells.get
         x, y, _ = self._cell(now)
         found: list[int] = []
-        share = CANDIDATES // ((2 * REACH + 1) ** 2 * SECTORS)
-        for dx, dy, sector in itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)):
-            found += cells.get((x + dx, y + dy, sector), [])[-share:]
+        for dx, dy, sector in AROUND:
+            if entries := look_up((x + dx, y + dy, sector)):
+                found += entries[-SHARE:]
         recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
         return sorted({*found, *recent})
 
@@ -166,7 +171,6 @@ class MemoryBank:
 
     def _grow(self) -> None:
         """Move the entries to buffers of the bank's own, with room for more."""
-        for name in BUFFERS:
-            held = getattr(self, name)[: self.num_entries]
-            setattr(self, name, torch.cat([held, held.new_zeros(GROWTH, *held.shape[1:])]))
+        held = self.rows[: self.num_entries]
+        self.hold(torch.cat([held, held.new_zeros(GROWTH, held.shape[1])]))
         self.frozen = 0

@@ -82,6 +82,5 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
         rollout.recent_poses[:, ring] = moment.pose
         if moment is last:
             rollout.passes.show_last(moment.latent, tokens, moment.pose)
-    for held in (*rollout.cache.keys, *rollout.cache.values):
-        held.zero_()
+    rollout.cache.clear()
     rollout.show_again()

@@ -94,8 +94,8 @@ class Beside(NamedTuple):
     values: list[Tensor]
     mask: object
 
-    def join(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, object]:
-        return torch.cat([*self.keys, key], dim=2), torch.cat([*self.values, value], dim=2), self.mask
+    def join(self, own: Tensor) -> tuple[Tensor, Tensor, object]:
+        return torch.cat([*self.keys, own[0]], dim=2), torch.cat([*self.values, own[1]], dim=2), self.mask
 
 
 class ParallelContext:

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
+from engine.model.banks import read_told
 from engine.model.codec import to_bytes
+from engine.model.entry import Entry, pack, unpack
 from engine.model.graphs import Capture, Graphs, capture_on
-from engine.model.kv_cache import KVCache
+from engine.model.kv_cache import KVCache, span
 from engine.model.memory import quantise, restore
 from engine.model.memory_bank import choose
 from engine.model.network import WorldModel
@@ -24,6 +26,7 @@ from engine.model.rope import Place
 from engine.model.sampler import denoise
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
+ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 ENTRIES_AT_ONCE = 256  # entries written into memory slots, or made pictures of, at once
 MOST_IDLE = 2  # passes of a batch size that are kept for later
 
@@ -62,7 +65,7 @@ class Passes:
 
     def clear(self) -> None:
         """Make the buffers as they were at first."""
-        for held in (*self.cache.keys, *self.cache.values, self.recent_tokens, self.recent_poses, *self.shown):
+        for held in (*self.cache.buffers, self.recent_tokens, self.recent_poses, *self.shown):
             held.zero_()
         self.picture.zero_()
         self.undrawn.zero_()
@@ -74,9 +77,12 @@ class Passes:
         asked, views, far = self.graphs.call(self._look, (), pose, velocity, action, anchor)
         return asked, views, far
 
-    def choose(self, count: int, seen_from: Tensor, valid: Tensor, views: Tensor, newest: Tensor) -> Tensor:
-        """`memory_bank.choose` among entries at poses [B, N, SIZE]: indices [B, count], -1 where none is left."""
-        return self.graphs.call(self._choose, (count,), seen_from, valid, views, newest)[0]
+    def choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> Tensor:
+        """`memory_bank.choose` among entries at poses [B, N, SIZE], of which more is `told` (banks.py).
+
+        Returns indices, -1 where none is left, and then whether `far` is too far: int64 [B, count + 1].
+        """
+        return self.graphs.call(self._choose, (count,), seen_from, told, views, far)[0]
 
     def imagine(
         self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
@@ -88,23 +94,28 @@ class Passes:
     def commit(
         self, ring: int, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
         anchor: Tensor, time: Tensor,
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         """Write a finished frame into place `ring` of the recent ones. previous: the pose of the frame before it.
 
         decoded: whether this latent was the last that `decode` was given.
 
-        Returns its motion, and, where it finishes a block, what the banks keep of that (MemoryBank.put), [B, ...] each.
+        Returns its motion, and, where it finishes a block, what the banks keep of that (see entry.py), [B, bytes].
         """
         given = latent, action, pose, previous, anchor, time
-        motion, *kept = self.graphs.call(self._commit, (ring, finishes, decoded), *given)
-        return motion, tuple(kept)
+        place = ring if self.graphs.record is None else None  # found by the device: one recording serves for all
+        motion, *kept = self.graphs.call(self._commit, (place, finishes, decoded), *given)
+        return motion, kept[0] if kept else None
 
-    def show(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor, anchor: Tensor, frames: bool = True) -> None:
-        """Write K entries, [K, ...] of each of a bank's buffers, into memory slots [K] of sessions [K].
+    def rewrite(self, anchor: Tensor, time: Tensor) -> None:
+        """Write the keys and values of the recent frames anew; time: of the coming frame."""
+        self.graphs.call(self._rewrite, (), anchor, time)
+
+    def show(self, kept: Tensor, where: Tensor, anchor: Tensor, frames: bool = True) -> None:
+        """Write K entries [K, bytes] into memory slots of sessions: `where` [2, K] says of which ones, and which.
 
         frames: also make their frames references, which depend on no anchor.
         """
-        self.graphs.call(self._show, (frames,), *kept, rows, slots, anchor)
+        self.graphs.call(self._show, (frames,), kept, where, anchor)
 
     def decode(self, latent: Tensor) -> Tensor:
         """The frames of latents, uint8 [B, height, width, 3]."""
@@ -138,16 +149,15 @@ class Passes:
         shown.poses[:, last] = pose
         shown.there[:, last].fill_(True)
 
-    def show_frames(self, kept: Sequence[Tensor], rows: Tensor, slots: Tensor) -> None:
+    def show_frames(self, entry: Entry, rows: Tensor, slots: Tensor) -> None:
         """Make the frames of K entries references, as `show` does beside keys and values."""
-        _, _, seen_from, latents, scales, nearness = kept
         shown, place = self.shown, (rows, slots)
-        frames = restore(latents, scales, self.model.dtype)
+        frames = restore(entry.latents, entry.latent_scales, self.model.dtype)
         if self.lazy:
             self.latents[place], self.undrawn[place] = frames, torch.ones_like(rows, dtype=torch.bool)
         else:
             shown.pictures[place] = self.model.refer(frames)
-        shown.nearness[place], shown.poses[place] = nearness.float(), seen_from
+        shown.nearness[place], shown.poses[place] = entry.nearness.float(), entry.poses
         shown.there[place] = torch.ones_like(rows, dtype=torch.bool)
 
     def _look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, ...]:
@@ -155,9 +165,10 @@ class Passes:
         ahead = poses.turn(asked, torch.rad2deg(velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         return asked, torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
 
-    def _choose(self, count: int, seen_from: Tensor, valid: Tensor, views: Tensor, newest: Tensor) -> tuple[Tensor]:
+    def _choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor]:
+        valid, newest = read_told(told)
         index, filled = choose(seen_from, valid, views, count, self.model.settings.fov, newest)
-        return (torch.where(filled, index, -1),)
+        return (torch.cat([torch.where(filled, index, -1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1),)
 
     def _imagine(
         self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
@@ -168,35 +179,46 @@ class Passes:
         return latent[:, 0], poses.advance(asked, motion[:, 0].float())
 
     def _commit(
-        self, ring: int, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
-        anchor: Tensor, time: Tensor,
+        self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor,
+        previous: Tensor, anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         model, dtype = self.model, self.model.dtype
         motion = looking_back(previous, pose)
         told = (part.unsqueeze(1).to(dtype) for part in (latent, action, motion))
         tokens = model.encode_frames(*told)
-        self.recent_tokens[:, ring] = tokens[:, 0]
-        self.recent_poses[:, ring] = pose
+        ring = time[:1, 0] % self.cache.window if place is None else place
+        self.recent_tokens[:, span(ring)] = tokens
+        self.recent_poses[:, span(ring)] = pose.unsqueeze(1)
         self.cache.write_recent(ring, tokens, time, poses.relative_to(pose.unsqueeze(1), anchor))
         self.show_last(latent, tokens, pose, decoded)
-        return (motion, *self._memorise(ring, latent)) if finishes else (motion,)
+        return (motion, self._memorise(ring, latent)) if finishes else (motion,)
 
-    def _memorise(self, ring: int, latent: Tensor) -> tuple[Tensor, ...]:
+    def _rewrite(self, anchor: Tensor, time: Tensor) -> tuple[Tensor, ...]:
+        last, window = time - 1, self.cache.window
+        for ring in range(window):
+            behind = (last - ring) % window
+            where = poses.relative_to(self.recent_poses[:, ring : ring + 1], anchor)
+            self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], last - behind, where)
+        return ()
+
+    def _memorise(self, ring: int | Tensor, latent: Tensor) -> Tensor:
         settings = self.model.settings
-        block = torch.arange(ring + 1 - settings.block_frames, ring + 1, device=latent.device) % settings.recent_frames
+        block = torch.arange(1 - settings.block_frames, 1, device=latent.device).add(ring) % settings.recent_frames
         seen_from = self.recent_poses[:, block]
         entries = self.model.compress_blocks(self.recent_tokens[:, block], seen_from)
         nearness = self.shown.nearness[:, settings.memory_entries]
-        return *quantise(entries), seen_from[:, -1], *quantise(latent), nearness.half()
+        return pack(settings, [*quantise(entries), seen_from[:, -1], *quantise(latent), nearness])
 
-    def _show(self, frames: bool, *given: Tensor) -> tuple[Tensor, ...]:
-        *kept, rows, slots, anchor = given
-        tokens, scales, seen_from, *_ = kept
-        if frames:
-            self.show_frames(kept, rows, slots)
-        entries = restore(tokens, scales, self.model.dtype).unsqueeze(1)
-        place = self.place_undated(seen_from, anchor[rows])
-        self.cache.write_slots(rows, slots, self.model.generator.remembered(entries, place, dated=False))
+    def _show(self, frames: bool, kept: Tensor, where: Tensor, anchor: Tensor) -> tuple[Tensor, ...]:
+        # Those of a single session one by one, so that what a slot shows does not depend on what changed with it.
+        at_once = 1 if self.batch == 1 else ENTRIES_AT_ONCE
+        for some, (rows, slots) in zip(kept.split(at_once), where.split(at_once, dim=1), strict=True):
+            entry = unpack(self.model.settings, some)
+            if frames:
+                self.show_frames(entry, rows, slots)
+            tokens = restore(entry.tokens, entry.scales, self.model.dtype).unsqueeze(1)
+            place = self.place_undated(entry.poses, anchor[rows])
+            self.cache.write_slots(rows, slots, self.model.generator.remembered(tokens, place, dated=False))
         return ()
 
     def place_undated(self, seen_from: Tensor, anchor: Tensor) -> Place:

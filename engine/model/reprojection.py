@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.machine import constant
+from engine.model.machine import constant, kept
 from engine.model.memory_bank import choose
 from engine.model.settings import ModelSettings
 
@@ -43,13 +43,24 @@ class Found(NamedTuple):
 
     cell: indices [B, K, rows * columns]; geometry: [B, K, rows * columns, GEOMETRY], how differently it was
     seen; seen: bool [B, K, rows * columns]; nearness: of the coming frame's cells, as each view
-    tells it, 0 where it does not. All numbers in float32.
+    tells it, 0 where it does not. moved: from the coming frame to each view. All numbers in float32.
     """
 
     cell: Tensor
     geometry: Tensor
     seen: Tensor
     nearness: Tensor
+    moved: Moved
+
+
+class Moved(NamedTuple):
+    """How a camera moved, [.., 1] each: forward, right and up as shares of nearness, and its turn."""
+
+    forward: Tensor
+    right: Tensor
+    up: Tensor
+    cos: Tensor
+    sin: Tensor
 
 
 class Picked(NamedTuple):
@@ -87,50 +98,60 @@ def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled:
     """
     rows, columns = settings.latent_shape[:2]
     half = math.tan(math.radians(settings.fov) / 2)
-    device = pose.device
-    column = ((torch.arange(columns, device=device) + 0.5) / columns * 2 - 1) * half
     focal = columns / 2 / half * settings.pixel_aspect  # in rows of cells
-    row = (torch.arange(rows, device=device) + 0.5 - rows / 2) / focal
-    ray, down = column.expand(rows, -1).flatten(), row[:, None].expand(-1, columns).flatten()
-    now = pose.float().unsqueeze(1)
-    there, theirs = there.float(), nearness.float().flatten(2)
+    ray, down = _rays(rows, columns, half, focal, pose.device)
+    now, there, theirs = pose.float().unsqueeze(1), there.float(), nearness.float().flatten(2)
+    forward, back = moves(there, now.expand_as(there))
     # Forward: where the views' own cells come to lie, so that the nearness of the coming frame's cells is known.
-    near, x, y, ahead = carry(theirs, ray, down, there, now)
-    left, top = (x / half + 1) / 2 * columns - 0.5, y * focal + rows / 2 - 0.5
+    near, x, y, ahead = carry(theirs, ray, down, forward)
+    left, top = (x / half + 1) * (columns / 2) - 0.5, y * focal + rows / 2 - 0.5
     asked = _spread(near, left, top, ahead, rows, columns)
     # Back: where each cell of the coming frame was.
-    expected, x, y, ahead = carry(asked, ray, down, now, there)
-    left, top = (x / half + 1) / 2 * columns - 0.5, y * focal + rows / 2 - 0.5
+    expected, x, y, ahead = carry(asked, ray, down, back)
+    left, top = (x / half + 1) * (columns / 2) - 0.5, y * focal + rows / 2 - 0.5
     inside = (left > -0.75) & (left < columns - 0.25) & (top > -0.75) & (top < rows - 0.25)
     seen = ahead & inside & (asked > 0) & filled.unsqueeze(-1)
     left, top = (torch.nan_to_num(part).clamp(-1e3, 1e3) for part in (left, top))  # a pose gone astray finds nothing
     c, r = left.round().clamp(0, columns - 1), top.round().clamp(0, rows - 1)
     index = (r * columns + c).long()
     found = theirs.gather(2, index)
-    magnified = (expected.clamp(min=FARTHEST) / asked.clamp(min=FARTHEST)).log().clamp(-3, 3)
-    mistaken = (expected.clamp(min=FARTHEST) / found).log().clamp(-3, 3)
-    turned = poses.wrap(there[..., 2] - now[..., 2]).unsqueeze(-1).expand_as(magnified)
-    newest = torch.zeros_like(magnified)
-    newest[:, 0].fill_(1)
-    geometry = torch.stack([magnified, mistaken, mistaken.abs(), turned.cos(), asked.clamp(max=4), newest], dim=-1)
-    return Found(index, geometry, seen, asked)
+    expected = expected.clamp(min=FARTHEST)
+    magnified = (expected / asked.clamp(min=FARTHEST)).log().clamp(-3, 3)
+    mistaken = (expected / found).log().clamp(-3, 3)
+    turned = poses.wrap(there[..., 2] - now[..., 2]).cos().unsqueeze(-1).expand_as(magnified)
+    newest = constant((1.0, *[0.0] * (there.shape[1] - 1)), there)[:, None].expand_as(magnified)
+    geometry = torch.stack([magnified, mistaken, mistaken.abs(), turned, asked.clamp(max=4), newest], dim=-1)
+    return Found(index, geometry, seen, asked, back)
 
 
-def carry(
-    nearness: Tensor, ray: Tensor, down: Tensor, start: Tensor, end: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Points seen from poses `start` [B, *, SIZE] as they are seen from `end` [B, *, SIZE].
+@kept
+def _rays(rows: int, columns: int, half: float, focal: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """How far to the right and down each cell lies, as shares of its distance: [rows * columns] each."""
+    column = ((torch.arange(columns, device=device) + 0.5) / columns * 2 - 1) * half
+    row = (torch.arange(rows, device=device) + 0.5 - rows / 2) / focal
+    return column.expand(rows, -1).flatten(), row[:, None].expand(-1, columns).flatten()
+
+
+def moves(there: Tensor, now: Tensor) -> tuple[Moved, Moved]:
+    """From poses `there` [B, K, SIZE] to `now`, and back."""
+    start, end = torch.stack([there, now]), torch.stack([now, there])
+    motion = poses.motion_between(start, end) / constant(poses.MOTION_SCALE, start)
+    forward, right, angle, up = (part.unsqueeze(-1) for part in motion.unbind(-1))
+    both = Moved(forward, right, up, angle.cos(), angle.sin())
+    return Moved(*(part[0] for part in both)), Moved(*(part[1] for part in both))
+
+
+def carry(nearness: Tensor, ray: Tensor, down: Tensor, moved: Moved) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Points as they are seen after the camera `moved`, [B, *, 1].
 
     nearness: [B, *, N]; ray and down [N]: how far to the right and down they are, as shares of their distance.
     Returns nearness, ray and down there, and whether they lie ahead.
     """
-    moved = poses.motion_between(start, end) / constant(poses.MOTION_SCALE, start)
-    forward, right, angle, up = (part.unsqueeze(-1) for part in moved.unbind(-1))
-    cos, sin = angle.cos(), angle.sin()
+    forward, right, up, cos, sin = moved
     along, across = 1 - nearness * forward, ray - nearness * right
     depth = along * cos + across * sin
     ahead = depth > BEHIND
-    scale = 1 / depth.clamp(min=BEHIND)
+    scale = depth.clamp(min=BEHIND).reciprocal()
     return nearness * scale, (across * cos - along * sin) * scale, (down + nearness * up) * scale, ahead
 
 
@@ -139,12 +160,12 @@ def _spread(near: Tensor, left: Tensor, top: Tensor, ahead: Tensor, rows: int, c
 
     The nearest point counts. Cells that none falls on take their neighbours' farthest, twice; then 0.
     """
+    r, c = (torch.stack([part.floor(), part.ceil()]) for part in (top, left))
+    on = (ahead & (r >= 0) & (r < rows)).unsqueeze(1) & ((c >= 0) & (c < columns))
+    index = torch.where(on, (r * columns).unsqueeze(1) + c, rows * columns).long()
     flat = near.new_zeros(*near.shape[:2], rows * columns + 1)
-    for r in (top.floor(), top.ceil()):
-        for c in (left.floor(), left.ceil()):
-            on = ahead & (r >= 0) & (r < rows) & (c >= 0) & (c < columns)
-            index = torch.where(on, r * columns + c, rows * columns).long()
-            flat = flat.scatter_reduce(2, index, near, "amax")
+    for corner in index.flatten(0, 1).unbind():
+        flat.scatter_reduce_(2, corner, near, "amax")
     grid = flat[..., :-1].unflatten(2, (rows, columns))
     for _ in range(2):
         far = torch.where(grid > 0, -grid, torch.full_like(grid, -1e4))

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from engine.model import pose as poses
 from engine.model.banks import Banks
+from engine.model.entry import unpack
 from engine.model.machine import send
 from engine.model.network import WorldModel
-from engine.model.passes import ENTRIES_AT_ONCE, give_back, lend
+from engine.model.passes import ANCHOR_REACH, ENTRIES_AT_ONCE, give_back, lend
 from engine.model.rope import Place
 
-ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
+STRIDE = 32  # entries by which larger groups of them grow that are shown at once
 SHOWN_AT_ONCE = 64  # frames of a full history written into the cache at once
 
 
@@ -47,6 +48,7 @@ class Rollout:
         self.recent_tokens, self.recent_poses = passes.recent_tokens, passes.recent_poses
         self.banks = Banks(model.settings, self.device, batch)
         self.num_frames = 0
+        self.told_time = (-1, torch.zeros(0))  # a frame's number, and the same on the device
         self.plain_tokens: list[Tensor] = []
         self.past: list[tuple[Tensor, Tensor]] = []  # "full": tokens [B, tokens, dim] and pose [B, SIZE] of all frames
         self.num_shown = 0  # "full": frames of the past that the cache shows
@@ -95,7 +97,7 @@ class Rollout:
         self.num_frames += 1
         if self.memory == "full":
             self.past.append((self.recent_tokens[:, ring].clone(), pose))
-        if finishes:
+        if kept is not None:
             self.banks.append(kept)
             if self.memory == "plain":
                 self.plain_tokens.append(self.recent_tokens[:, ring].clone())
@@ -139,10 +141,10 @@ class Rollout:
     def _turn(self, action: Tensor) -> Tensor:
         """Where the frame after `action` [B, size] is seen from, [B, SIZE], with the context made ready for it."""
         asked, views, far = self.passes.look(self.pose, self.velocity, action, self.anchor)
-        changed = self._recall(views)
+        rows, slots, gone = self._recall(views, far)
         # Positions are measured from the camera again once it has gone far: products of large numbers lose digits.
-        self._show(*changed)
-        if float(far.cpu().max()) >= ANCHOR_REACH:
+        self._show(rows, slots)
+        if gone:
             self.anchor = self.pose[:, :2].clone()
             self.show_again(frames=False)
         if self.memory == "full":
@@ -150,7 +152,11 @@ class Rollout:
         return asked
 
     def _time(self) -> Tensor:
-        return torch.full((self.batch, 1), self.num_frames, device=self.device)
+        """The number of the coming frame, [B, 1]."""
+        if self.told_time[0] != self.num_frames:
+            time = torch.full((self.batch, 1), self.num_frames, device=self.device)
+            self.told_time = self.num_frames, time
+        return self.told_time[1]
 
     def _noise(self) -> Tensor:
         drawn, self.drawn = self.drawn, None
@@ -163,41 +169,45 @@ class Rollout:
             torch.randn(place.shape, generator=self.randoms[row], out=place)
         return noise.to(self.model.dtype)
 
-    def _recall(self, views: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Decide which entries the coming frame may need: the sessions and memory slots [K] that change."""
-        nothing = np.zeros(0, dtype=np.int64)
+    def _recall(self, views: Tensor, far: Tensor) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Decide which entries the coming frame may need: the sessions and memory slots [K] that change.
+
+        And whether any camera has gone too far from its anchor, so that the host waits for both at once.
+        """
         num_slots = self.slots.shape[1]
         asked = None if self.memory == "none" else self.banks.candidates(views, num_slots)
         if asked is None:
-            return nothing, nothing
-        picked = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.valid, views, asked.newest)
-        return _assign(self.slots, self.banks.wanted(asked, picked.cpu().numpy(), num_slots))
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing, bool((far.cpu() >= ANCHOR_REACH).any())
+        chosen = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.told, views, far).cpu().numpy()
+        wanted = self.banks.wanted(asked, chosen[:, :-1], num_slots)
+        return *_assign(self.slots, wanted), bool(chosen[:, -1].any())
 
     def _show(self, rows: np.ndarray, slots: np.ndarray, frames: bool = True) -> None:
-        """Write what memory slots [K] of sessions [K] hold into the cache, and among the references.
-
-        Those of a single session one by one, so that what a slot shows does not depend on what changed with it.
-        """
-        at_once = 1 if self.batch == 1 else ENTRIES_AT_ONCE
-        for start in range(0, len(rows), at_once):
-            part = slice(start, start + at_once)
-            self._show_some(rows[part], slots[part], frames)
+        """Write what memory slots [K] of sessions [K] hold into the cache, and among the references."""
+        while len(rows):
+            count = min(len(rows), ENTRIES_AT_ONCE)
+            if self.batch == 1:  # few shapes to record, and nothing is written twice
+                count = 1 << (count.bit_length() - 1)
+            self._show_some(rows[:count], slots[:count], frames)
+            rows, slots = rows[count:], slots[count:]
 
     def _show_some(self, rows: np.ndarray, slots: np.ndarray, frames: bool) -> None:
         if self.passes.graphs.record is not None:  # few shapes: the last is written again
-            places = np.minimum(np.arange(1 << (len(rows) - 1).bit_length()), len(rows) - 1)
+            places = np.minimum(np.arange(_few(len(rows))), len(rows) - 1)
             rows, slots = rows[places], slots[places]
         entries = self.slots[rows, slots]
-        kept = self.banks.read(rows, entries)
-        row, slot = send(rows, self.device), send(slots, self.device)
+        told = send(np.stack([rows, slots, entries]), self.device)
+        kept = self.banks.read(told[0], told[2])
         if self.memory in ("blocks", "none"):
-            self.passes.show(kept, row, slot, self.anchor, frames)
+            self.passes.show(kept, told[:2], self.anchor, frames)
             return
+        entry, row, slot = unpack(self.model.settings, kept), told[0], told[1]
         if frames:
-            self.passes.show_frames(kept, row, slot)
+            self.passes.show_frames(entry, row, slot)
         if self.memory == "plain":
-            tokens = torch.stack([self.plain_tokens[entry][row] for row, entry in zip(rows, entries, strict=True)])
-            place = self.passes.place_undated(kept[2], self.anchor[row])
+            tokens = torch.stack([self.plain_tokens[one][at] for at, one in zip(rows, entries, strict=True)])
+            place = self.passes.place_undated(entry.poses, self.anchor[row])
             kv = self.model.generator.recent(tokens.unsqueeze(1), place, dated=False)
             self.cache.write_slots(row, slot, kv[self.model.settings.memory_readers])
 
@@ -219,13 +229,13 @@ class Rollout:
         frames: their frames among the references too, which stay as they are when positions are measured anew.
         """
         self.num_shown = 0
-        window = self.model.settings.recent_frames
-        for ring in range(window):
-            behind = (self.num_frames - 1 - ring) % window
-            time = torch.full((self.batch, 1), self.num_frames - 1 - behind, device=self.device)
-            where = poses.relative_to(self.recent_poses[:, ring : ring + 1], self.anchor)
-            self.cache.write_recent(ring, self.recent_tokens[:, ring : ring + 1], time, where)
+        self.passes.rewrite(self.anchor, self._time())
         self._show(*np.nonzero(self.slots >= 0), frames=frames)
+
+
+def _few(count: int) -> int:
+    """`count` or a little more, so that few numbers occur: powers of two, and beyond STRIDE whole numbers of it."""
+    return 1 << (count - 1).bit_length() if count <= STRIDE else -(-count // STRIDE) * STRIDE
 
 
 def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -235,6 +245,8 @@ def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """
     same = (slots[:, :, None] == wanted[:, None, :]) & (wanted >= 0)[:, None, :]
     missing = (wanted >= 0) & ~same.any(axis=1)
+    if not missing.any():
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     free = ~same.any(axis=2)
     changed = free & (free.cumsum(axis=1) <= missing.sum(axis=1, keepdims=True))
     slots[changed] = wanted[missing]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.model.machine import kept
 from engine.model.settings import HEAD_DIM, ModelSettings
 
 TIME_RATES = (1.0, 0.4, 0.16, 0.064)  # radians per frame
@@ -43,16 +44,13 @@ class Transform:
         a, b, s = x[..., A], x[..., B], x[..., S]
         partner = torch.cat([x[..., PAIRS : 2 * PAIRS], x[..., :PAIRS], b, a, a], dim=-1)
         y = torch.addcmul(x * self.own, partner, self.other)
-        y[..., 2 * PAIRS :] += torch.cat([s, s, b], dim=-1) * self.third
+        y[..., 2 * PAIRS :].add_(torch.cat([s, s, b], dim=-1) * self.third)  # += would copy it onto itself as well
         return y
 
     def spread(self, axes: int) -> Transform:
         """The same for channels with `axes` more axes between token and channel."""
         lead = (slice(None), slice(None), *(None,) * axes)
         return Transform(self.own[lead], self.other[lead], self.third[lead])
-
-    def to(self, dtype: torch.dtype) -> Transform:
-        return Transform(self.own.to(dtype), self.other.to(dtype), self.third.to(dtype))
 
 
 class Matrices:
@@ -112,29 +110,30 @@ def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: tor
     """
     angle, shift = _angles(settings, time, pose)
     cos, sin = angle.cos(), angle.sin()
-    ray = (cos[..., NUM_TIME + len(ROW_RATES), None], sin[..., NUM_TIME + len(ROW_RATES), None])  # of rate 1
-    c, s = (x.expand(*x.shape[:-1], TRIPLES) for x in ray)
+    minus = -sin
+    unit = NUM_TIME + len(ROW_RATES)  # the ray's direction, at rate 1
+    c, s, m = (table[..., unit, None].expand(*table.shape[:-1], TRIPLES) for table in (cos, sin, minus))
     x, y = (part.expand_as(c) for part in shift.unbind(-1))
     one, zero = torch.ones_like(c), torch.zeros_like(c)
+    behind, aside = -(x * c + y * s), x * s - y * c
     own = torch.cat([cos, cos, c, c, one], dim=-1)
-    into = Transform(own, torch.cat([-sin, sin, -s, s, zero], -1), torch.cat([x, y, zero], -1))
-    ask = Transform(
-        own, torch.cat([-sin, sin, -s, s, -(x * c + y * s)], -1), torch.cat([zero, zero, x * s - y * c], -1)
-    )
-    back = Transform(
-        own,
-        torch.cat([sin, -sin, s, -s, zero], -1),
-        torch.cat([-(c * x + s * y), s * x - c * y, zero], -1),
+    ask, into, back = (
+        (torch.cat(other, dim=-1), torch.cat(third, dim=-1))
+        for other, third in (
+            ((minus, sin, m, s, behind), (zero, zero, aside)),
+            ((minus, sin, m, s, zero), (x, y, zero)),
+            ((sin, minus, s, m, zero), (behind, aside, zero)),
+        )
     )
     if _by_matrices(time.device):
-        qkv = Matrices(dtype, ask, into, spans=(1, 2))
-        return Place(qkv, Matrices(dtype, into), Matrices(dtype, back))
-    joint = Transform(
-        torch.stack([ask.own, into.own, into.own], dim=2).unsqueeze(3),
-        torch.stack([ask.other, into.other, into.other], dim=2).unsqueeze(3),
-        torch.stack([ask.third, into.third, into.third], dim=2).unsqueeze(3),
-    )
-    return Place(joint.to(dtype), into.spread(3).to(dtype), back.spread(1).to(dtype))
+        asking, bringing, returning = (Transform(own, *maps) for maps in (ask, into, back))
+        qkv = Matrices(dtype, asking, bringing, spans=(1, 2))
+        return Place(qkv, Matrices(dtype, bringing), Matrices(dtype, returning))
+    other, third = (torch.stack(maps, dim=2).to(dtype) for maps in zip(ask, into, into, back, strict=True))
+    own = own.to(dtype)
+    joint = Transform(own[:, :, None, None], other[:, :, :3, None], third[:, :, :3, None])
+    bringing, returning = (Transform(own, other[:, :, index], third[:, :, index]) for index in (1, 3))
+    return Place(joint, bringing.spread(3), returning.spread(1))
 
 
 def _by_matrices(device: torch.device) -> bool:
@@ -143,9 +142,7 @@ def _by_matrices(device: torch.device) -> bool:
 
 def _angles(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
     """Angles of the pairs [B, tokens, PAIRS] and positions [B, tokens, 2, 1], float32, of all tokens in order."""
-    # What is kept must be made without a gradient's graph, and a compiler would trace into the cache.
-    grid = _grid if torch.is_grad_enabled() or torch.compiler.is_compiling() else _grid_kept
-    row_angle, rays, time_rates, ray_rates = grid(*settings.grid, settings.registers, settings.fov, time.device)
+    row_angle, rays, time_rates, ray_rates = _grid(*settings.grid, settings.registers, settings.fov, time.device)
     lead = (*time.shape, settings.frame_tokens)
     time_angle = (time.float()[..., None, None] * time_rates).expand(*lead, -1)
     ray_angle = (pose[..., None, 2:3].float() + rays) * ray_rates
@@ -154,6 +151,7 @@ def _angles(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor
     return angle.flatten(1, 2), shift.flatten(1, 2).unsqueeze(-2)
 
 
+@kept
 def _grid(rows: int, columns: int, registers: int, fov: float, device: torch.device) -> tuple[Tensor, ...]:
     """What is the same for every frame: row angles [tokens, .], ray directions [tokens, 1], rates of time and ray."""
     half = math.tan(math.radians(fov) / 2)
@@ -167,9 +165,7 @@ def _grid(rows: int, columns: int, registers: int, fov: float, device: torch.dev
     return row[:, None] * row_rates, rays[:, None], time_rates, ray_rates
 
 
-_grid_kept = functools.lru_cache(maxsize=8)(_grid)
-
-
+@kept
 def dateless(dtype: torch.dtype, device: torch.device) -> Tensor:
     """[HEAD_DIM] that silences the time channels: a memory entry's age has no bound, a rotation's has."""
     keep = torch.ones(HEAD_DIM, device=device, dtype=dtype)

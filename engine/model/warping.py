@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
-from engine.model.reprojection import GEOMETRY, Picked, Shown, carry, find_cells, pick_views
+from engine.model.machine import kept
+from engine.model.reprojection import GEOMETRY, Moved, Picked, Shown, carry, find_cells, pick_views
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
@@ -47,7 +48,7 @@ class Reprojector(nn.Module):
         rows, index, there, pose = picked
         found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
         with torch.no_grad():
-            cells = warp(settings, shown.pictures[rows, index], found.nearness, shown.poses[rows, index], pose)
+            cells = warp(settings, shown.pictures[rows, index], found.nearness, found.moved)
         grid = settings.latent_shape[:2]
         told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
         told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
@@ -61,11 +62,12 @@ class Reprojector(nn.Module):
         return both.permute(0, 2, 3, 1)
 
 
-def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Tensor, pose: Tensor) -> Tensor:
-    """Pictures [B, K, 3, height, width] seen from poses `there` [B, K, SIZE], as they are seen from `pose` [B, SIZE].
+def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Moved) -> Tensor:
+    """Pictures [B, K, 3, height, width] as they are seen from where a camera looks now.
 
-    nearness: of the cells of the coming frame [B, K, rows * columns]; 0 where it is not known, which counts as
-    infinitely far. Beyond its edge a picture goes on as it ends. Returns each cell's pixels as its channels, as
+    moved: from there to where the pictures were seen from. nearness: of the cells of the coming frame
+    [B, K, rows * columns]; 0 where it is not known, which counts as infinitely far. Beyond its edge a picture goes
+    on as it ends. Returns each cell's pixels as its channels, as
     `F.pixel_unshuffle` orders them: [B, K, 3 * stride * stride, rows, columns].
     """
     height, width = settings.height, settings.width
@@ -73,12 +75,8 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Ten
     half = math.tan(math.radians(settings.fov) / 2)
     near = nearness.float().unflatten(2, settings.latent_shape[:2])
     near = F.interpolate(near, size, mode="bilinear", align_corners=False).flatten(2)
-    column = (torch.linspace(0, width - 1, size[1], device=pose.device) + 0.5) / width * 2 - 1
-    row = (torch.linspace(0, height - 1, size[0], device=pose.device) + 0.5) / height * 2 - 1
     tall = half * height / width / settings.pixel_aspect
-    ray = (column * half).expand(size).flatten()
-    down = (row * tall)[:, None].expand(size).flatten()
-    _, x, y, _ = carry(near, ray, down, pose.float().unsqueeze(1), there.float())
+    _, x, y, _ = carry(near, *_rays(height, width, size, half, tall, near.device), moved)
     place = torch.stack([x / half, y / tall], dim=2).nan_to_num().clamp(-4, 4).unflatten(3, size).flatten(0, 1)
     place = F.interpolate(place, (height, width), mode="bilinear", align_corners=True)
     # Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
@@ -87,3 +85,13 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, there: Ten
     place = place.reshape(len(place), 2, stride * stride, rows * columns).permute(0, 2, 3, 1)
     cells = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
     return cells.to(pictures.dtype).view(*pictures.shape[:2], 3 * stride * stride, rows, columns)
+
+
+@kept
+def _rays(
+    height: int, width: int, size: tuple[int, int], half: float, tall: float, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """How far to the right and down a grid of the picture's points lies, as shares of their distance, flat."""
+    column = (torch.linspace(0, width - 1, size[1], device=device) + 0.5) / width * 2 - 1
+    row = (torch.linspace(0, height - 1, size[0], device=device) + 0.5) / height * 2 - 1
+    return (column * half).expand(size).flatten(), (row * tall)[:, None].expand(size).flatten()

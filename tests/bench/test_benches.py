@@ -205,7 +205,7 @@ def test_latency_growth_and_throughput(make_subject):
     assert set(found) == {"1", "2"}
     assert all(0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] for row in found.values())
     grown = growth.measure(subject).figures
-    taken = 3 + latency.WARM_UP  # steps of each measurement
+    taken = 3 + latency.WARM_UP["cpu"]  # steps of each measurement
     assert [grown[key]["entries"] for key in ("12", "30")] == [(12 + taken) // 3, (30 + taken) // 3]
     assert grown["30"]["bytes"] > grown["12"]["bytes"]
     assert set(throughput.measure(subject).figures) == {"1", "3"}

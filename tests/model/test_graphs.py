@@ -9,6 +9,7 @@ import torch
 
 from engine.model import graphs, passes, rope
 from engine.model.graphs import FIRST_CALLS, Graphs
+from engine.model.machine import kept
 from engine.model.network import WorldModel
 from engine.model.recall import Recall
 from engine.model.rollout import Rollout
@@ -70,7 +71,7 @@ def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
     one, other = Rollout(model, 1, [1.0, 0.0], [0], graphs=True), Rollout(model, 1, [1.0, 0.0], [0], graphs=True)
     assert one.passes is left and other.passes is not left and not model.idle[1]
     assert one.passes.graphs.graphs == held
-    assert not any(tensor.any() for tensor in (*one.cache.keys, one.recent_tokens, one.shown.there))
+    assert not any(tensor.any() for tensor in (*one.cache.buffers, one.recent_tokens, one.shown.there))
     del one, other
     gc.collect()
     assert torch.equal(walk(model, 1, graphs=True), walk(model, 1, graphs=False))
@@ -104,3 +105,20 @@ def test_what_waits_for_the_device_is_found_out() -> None:
     for wrong in (lambda x: (x[x > 0],), lambda x: (x * x.max().item(),), lambda x: (x * x.new_tensor([2.0]),)):
         with pytest.raises(AssertionError, match="cannot be recorded"):
             record(wrong, (torch.ones(3),))
+
+
+def test_kept_constants_are_made_once_and_serve_with_gradients() -> None:
+    made: list[int] = []
+
+    @kept
+    def numbers(count: int, device: torch.device) -> torch.Tensor:
+        made.append(count)
+        return torch.arange(count, device=device).float()
+
+    here, weight = torch.device("cpu"), torch.ones(3, requires_grad=True)
+    with torch.inference_mode():
+        first = numbers(3, here)
+        assert numbers(3, here) is first and numbers(2, here) is not first and made == [3, 2]
+    (first * weight).sum().backward()
+    assert weight.grad is not None and weight.grad.tolist() == [0, 1, 2]
+    assert numbers(3, here) is not first and torch.equal(numbers(3, here), first), "anew where gradients are on"

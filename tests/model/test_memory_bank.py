@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from engine.model.banks import Banks
+from engine.model.banks import Banks, read_told
+from engine.model.entry import layout, pack, row_size, unpack
 from engine.model.memory import quantise, restore
-from engine.model.memory_bank import BUFFERS, CANDIDATES, GROWTH, NEWEST, MemoryBank, choose
+from engine.model.memory_bank import (
+    BUFFERS,
+    CANDIDATES,
+    GROWTH,
+    NEWEST,
+    MemoryBank,
+    choose,
+    coverage,
+    probe_points,
+)
 from engine.model.recall import Recall
 from engine.model.settings import CodecSettings, ModelSettings
 
@@ -32,7 +43,8 @@ def select(held: list[MemoryBank], views: torch.Tensor, slots: int) -> np.ndarra
         banks[row] = bank
     asked = banks.candidates(views, slots)
     assert asked is not None
-    index, filled = choose(asked.seen_from, asked.valid, views, int(asked.free.max()), SETTINGS.fov, asked.newest)
+    valid, newest = read_told(asked.told)
+    index, filled = choose(asked.seen_from, valid, views, int(asked.free.max()), SETTINGS.fov, newest)
     return banks.wanted(asked, torch.where(filled, index, -1).numpy(), slots)
 
 
@@ -93,14 +105,81 @@ def test_banks_of_several_keep_what_each_would() -> None:
     for _ in range(3):
         sizes = (SETTINGS.frame_tokens, SETTINGS.memory_dim), (4,), SETTINGS.latent_shape, SETTINGS.latent_shape[:2]
         entry, pose, latent, nearness = (torch.rand(2, *size, generator=random) for size in sizes)
-        banks.append([*quantise(entry), pose, *quantise(latent), nearness.half()])
+        banks.append(pack(SETTINGS, [*quantise(entry), pose, *quantise(latent), nearness]))
         for row in range(2):
             alone[row].append(entry[row], pose[row], latent[row], nearness[row])
-    rows, entries = np.array([1, 0, 1]), np.array([5, GROWTH + 2, 0])
-    for read, name in zip(banks.read(rows, entries), BUFFERS, strict=True):
+    rows, entries = torch.tensor([1, 0, 1]), torch.tensor([5, GROWTH + 2, 0])
+    for read, name in zip(unpack(SETTINGS, banks.read(rows, entries)), BUFFERS, strict=True):
         for row in range(2):
             count = alone[row].num_entries
             assert banks[row].num_entries == count
             assert torch.equal(getattr(banks[row], name)[:count], getattr(alone[row], name)[:count])
         wanted = [getattr(alone[row], name)[entry] for row, entry in zip(rows, entries, strict=True)]
         assert torch.equal(read, torch.stack(wanted))
+
+
+def test_rows_of_any_size_hold_what_was_packed_to_the_bit() -> None:
+    random = torch.Generator().manual_seed(4)
+    for registers in (1, 2, 3):
+        settings = replace(SETTINGS, registers=registers, memory_dim=31)
+        parts = [
+            torch.randint(-127, 128, shape, generator=random).to(dtype)
+            if dtype == torch.int8
+            else torch.randn(shape, generator=random).to(dtype)
+            for shape, dtype in (((2, 5, *layout(settings)[name][0]), layout(settings)[name][1]) for name in BUFFERS)
+        ]
+        rows = pack(settings, parts)
+        assert rows.shape == (2, 5, row_size(settings))
+        for part, found in zip(parts, unpack(settings, rows), strict=True):
+            assert part.dtype == found.dtype and torch.equal(part, found)
+
+
+def test_what_a_choice_is_told_follows_what_there_is_and_what_was_decided() -> None:
+    banks, views = Banks(SETTINGS, torch.device("cpu"), 1), torch.zeros(1, 2, 4)
+    banks[0] = bank_of(torch.arange(5.0)[:, None].expand(-1, 4))
+
+    def told() -> tuple[list[int], list[float], int]:
+        asked = banks.candidates(views, 6)
+        assert asked is not None
+        assert asked.told.tolist() == [[*asked.entries[0].tolist(), banks[0].num_entries]]
+        return asked.entries[0].tolist(), asked.seen_from[0, :, 0].tolist(), int(asked.free[0])
+
+    assert told() == told() == ([0, 1, 2, 3, 4], [0.0, 1.0, 2.0, 3.0, 4.0], 5)
+    banks[0].keep(4)
+    banks[0].put(bank_of(torch.full((1, 4), 9.0)).rows[0])
+    assert told() == ([0, 1, 2, 3, 4], [0.0, 1.0, 2.0, 3.0, 9.0], 5), "as many, but another"
+    banks[0].recall = Recall(pinned=(2,))
+    assert told()[0] == [0, 1, -1, 3, 4] and told()[2] == 4
+    banks[0].recall = Recall(on=False)
+    assert banks.candidates(views, 6) is None
+    banks[0].recall = Recall()
+    banks[0].put(banks[0].rows[0].clone())
+    assert told()[0] == [0, 1, 2, 3, 4, 5]
+
+
+def greedy(quality: torch.Tensor, tie: torch.Tensor, count: int) -> list[int]:
+    """Of one session, plainly: indices, while there are any that may be picked (tie >= 0)."""
+    covered, left, found = torch.zeros_like(quality[0]), {*(tie >= 0).nonzero().flatten().tolist()}, []
+    while left and len(found) < count:
+        gain = (quality - covered).clamp(min=0).mean(-1) + tie
+        found.append(max(left, key=lambda index: float(gain[index])))
+        left.remove(found[-1])
+        covered = torch.maximum(covered, quality[found[-1]])
+    return found
+
+
+def test_a_choice_is_greedy_to_the_bit() -> None:
+    random = torch.Generator().manual_seed(5)
+    for entries in (1, 3, 40):
+        poses, now = torch.randn(4, entries, 4, generator=random), torch.randn(4, 2, 4, generator=random)
+        valid = torch.rand(4, entries, generator=random) < 0.6
+        newest = torch.rand(4, entries, generator=random)
+        picked, filled = choose(poses, valid, now, 7, 90.0, newest)
+        points = probe_points(now, 90.0)
+        viewer = now[..., None, :2].expand_as(points).flatten(1, 2)
+        quality = coverage(poses, viewer, points.flatten(1, 2), 90.0) * (0.9 + 0.1 * newest.unsqueeze(-1))
+        near = (poses[:, :, None, :2] - now[:, None, :, :2]).norm(dim=-1).amin(-1)
+        for row in range(4):
+            tie = torch.where(valid[row], 1e-4 * (-near[row]).exp(), torch.tensor(-1.0))
+            expected = greedy(quality[row], tie, 7)
+            assert picked[row][filled[row]].tolist() == expected and int(filled[row].sum()) == len(expected)

@@ -16,7 +16,7 @@ ROWS, COLUMNS = SETTINGS.latent_shape[:2]
 def find(nearness: float, there: list[float], now: list[float]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     near = torch.full((1, 1, ROWS, COLUMNS), nearness)
     filled = torch.ones(1, 1, dtype=torch.bool)
-    index, geometry, seen, _ = find_cells(SETTINGS, near, torch.tensor([[there]]), filled, torch.tensor([now]))
+    index, geometry, seen, *_ = find_cells(SETTINGS, near, torch.tensor([[there]]), filled, torch.tensor([now]))
     assert geometry.shape == (1, 1, ROWS * COLUMNS, GEOMETRY)
     shape = (ROWS, COLUMNS)
     return index.view(shape), geometry.view(*shape, GEOMETRY), seen.view(shape)

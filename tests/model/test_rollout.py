@@ -44,7 +44,7 @@ def test_a_full_history_is_shown_whole_however_it_came(model: WorldModel) -> Non
     held = LENGTH - model.settings.recent_frames
     assert at_once.cache.slots == held > model.settings.memory_entries
     layer = model.settings.memory_readers[0]
-    keys = at_once.cache.keys[layer][:, :, : held * model.settings.frame_tokens]
+    keys = at_once.cache.at(layer).both[0][:, :, : held * model.settings.frame_tokens]
     assert (keys.abs().amax(dim=(1, 3)) > 0).all()
     assert not torch.allclose(observed(model, "none").propose(action)[0], expected, atol=1e-3)
 

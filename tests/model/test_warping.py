@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from engine.model.network import WorldModel
-from engine.model.reprojection import Shown
+from engine.model.reprojection import Shown, moves
 from engine.model.settings import CodecSettings, ModelSettings
 from engine.model.warping import warp
 
@@ -32,7 +32,8 @@ def pixels() -> tuple[torch.Tensor, torch.Tensor]:
 def moved(nearness: float, pose: list[float]) -> torch.Tensor:
     """The picture, seen from the origin, as it is seen from `pose` where everything is 1 / nearness away, [3, H, W]."""
     near = torch.full((1, 1, CELLS), nearness)
-    views = warp(SETTINGS, picture(*pixels())[None, None], near, torch.zeros(1, 1, 4), torch.tensor([pose]))
+    _, back = moves(torch.zeros(1, 1, 4), torch.tensor([[pose]]))
+    views = warp(SETTINGS, picture(*pixels())[None, None], near, back)
     return F.pixel_shuffle(views, SETTINGS.codec.stride)[0, 0]
 
 
