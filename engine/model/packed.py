@@ -81,9 +81,9 @@ class PackedConvolution:
     def __call__(self, x: Tensor) -> Tensor:
         """[N, in_channels, rows, columns] -> [N, out_channels, rows, columns]."""
         layer = self.layer
-        how = layer.stride, layer.padding, layer.dilation, layer.groups
         if x.shape[0] != 1 or x.dtype != layer.weight.dtype or torch.is_grad_enabled():
-            return F.conv2d(x, layer.weight, layer.bias, *how)
+            return layer._conv_forward(x, layer.weight, layer.bias)
+        how = layer.stride, layer.padding, layer.dilation, layer.groups
         if layer.weight._version != self.version:
             self.kernels, self.version = {}, layer.weight._version
         if x.shape not in self.kernels:
@@ -117,7 +117,7 @@ def _fits(weight: Tensor) -> bool:
 
 def _is_wide(layer: nn.Conv2d) -> bool:
     wide = min(layer.in_channels, layer.out_channels) >= NARROWEST and math.prod(layer.kernel_size) > 1
-    return wide and layer.groups == 1 and int8.is_fast()
+    return wide and layer.groups == 1 and layer.padding_mode == "zeros" and int8.is_fast()
 
 
 def _pack_thought(layer: Layer) -> None:
