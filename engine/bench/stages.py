@@ -21,6 +21,8 @@ from engine.bench.subject import Subject
 CEILING_SIDE = {"cpu": 1024, "cuda": 8192}  # of the square product that says how fast the machine multiplies
 CEILING_BYTES = {"cpu": 64 << 20, "cuda": 1 << 30}  # copied to say how fast it moves memory: beyond any cache
 TRIES = 20
+# What packed.py calls: matrices and kernels that were laid out before. int8 is held against bfloat16's ceiling.
+PACKED = "mkldnn::_linear_pointwise", "onednn::qlinear_pointwise", "onednn::qconv_pointwise"
 # The passes of a step (engine/model/passes.py), as a reader knows them.
 STAGES = {
     "look": "where the camera will be",
@@ -48,9 +50,10 @@ class Tally(TorchDispatchMode):
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
-        if func.name().startswith("mkldnn::_linear_pointwise"):
-            read, weight = args[0], out.shape[-1] * args[0].shape[-1]
-            self.flops += 2 * read.numel() * out.shape[-1]
+        if func.name().startswith(PACKED):
+            read, rows = args[0], out.shape[1 if "conv" in func.name() else -1]
+            weight = args[3].numel() if func.name().startswith("onednn") else rows * read.shape[-1]
+            self.flops += 2 * weight * out.numel() // rows
             self.bytes += read.nbytes + weight * read.element_size() + out.nbytes
         elif func._overloadpacket in flop_registry:
             self.flops += flop_registry[func._overloadpacket](*args, **kwargs, out_val=out)

@@ -86,12 +86,16 @@ class Layer(nn.Module):
         """h: [B, frames, tokens, dim]; place: of all its tokens."""
         if modulation is None:
             h = h + self._attention(norm(h), place, context)
-            return h + self.down(F.relu(self.up(norm(h))).square())
+            return h + self.think(norm(h))
         scale1, shift1, gate1, scale2, shift2, gate2 = modulation.unbind(2)
         x = self._attention(norm_modulated(h, scale1, shift1), place, context)
         h = torch.addcmul(h, x, gate1.unsqueeze(2))
-        x = self.down(F.relu(self.up(norm_modulated(h, scale2, shift2))).square())
+        x = self.think(norm_modulated(h, scale2, shift2))
         return torch.addcmul(h, x, gate2.unsqueeze(2))
+
+    def think(self, x: Tensor) -> Tensor:
+        """The perceptron."""
+        return self.down(F.relu(self.up(x)).square())
 
     def _attention(self, x: Tensor, place: Place, context: LayerContext | None) -> Tensor:
         batch, frames, tokens, dim = x.shape

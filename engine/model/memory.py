@@ -41,3 +41,10 @@ def quantise(entries: Tensor) -> tuple[Tensor, Tensor]:
 def restore(quantised: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
     """The inverse of `quantise`, up to rounding."""
     return (quantised.float() * scale.float()).to(dtype)
+
+
+def as_kept(entries: Tensor) -> Tensor:
+    """Entries as `restore` gives them back, so that keeping them loses nothing: a second rounding changes the last."""
+    for _ in range(2):
+        entries = restore(*quantise(entries), entries.dtype)
+    return entries

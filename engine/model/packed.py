@@ -1,16 +1,24 @@
-"""Matrices laid out once for a CPU's products, in place of at every product."""
+"""A network's products on a CPU: matrices laid out once, and the large ones of a single session in int8 (int8.py)."""
 
 from __future__ import annotations
 
 import logging
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.model import int8
+from engine.model.codec import Encoder
+from engine.model.layers import Layer
+
 log = logging.getLogger(__name__)
 ROWS = 64  # of the products that the layout is best for: about the tokens of one frame
 SMALLEST = 4096  # numbers of a matrix below which a layout does not pay
+SMALLEST_INT8 = 384 * 1024  # and int8 does not: what is saved goes into spreading the other factor
+FEWEST_ROWS = 32
+NARROWEST = 128  # channels on both sides of a convolution; narrower ones gain less, and the picture shows their error
 
 
 class Packed:
@@ -18,6 +26,7 @@ class Packed:
 
     def __init__(self, layer: nn.Linear) -> None:
         self.layer = layer
+        self.in_int8 = layer.weight.numel() >= SMALLEST_INT8 and int8.is_fast()
         self._pack()
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -25,27 +34,93 @@ class Packed:
         weight = self.layer.weight
         if torch.is_grad_enabled() or x.dtype != self.matrix.dtype:
             return F.linear(x, weight, self.layer.bias)
+        if self.takes_int8(x):
+            return self.multiply(int8.spread(x), x.dtype)
         if weight._version != self.version:
             self._pack()
         return torch.ops.mkldnn._linear_pointwise.default(x, self.matrix, self.layer.bias, "none", [], "")
 
+    def takes_int8(self, x: Tensor) -> bool:
+        """Whether the product with x is one of int8: of a single session, and large."""
+        single = x.shape[0] == 1 and x.numel() >= FEWEST_ROWS * x.shape[-1]
+        return self.in_int8 and single and x.dtype == self.matrix.dtype and not torch.is_grad_enabled()
+
+    def multiply(self, told: int8.Spread, dtype: torch.dtype, then: str = "none") -> Tensor:
+        """The product with what was spread, as numbers of a type, and what comes `then`: "none" or "relu"."""
+        if self.layer.weight._version != self.version:
+            self._pack()
+        return int8.multiply(told, self.rows, self.layer.bias, dtype, then)
+
     def _pack(self) -> None:
         weight = self.layer.weight.detach()
         self.version, self.matrix = weight._version, torch.ops.mkldnn._reorder_linear_weight(weight, ROWS)
+        if self.in_int8:
+            self.rows = int8.matrix(weight, ROWS)
+
+
+class PackedThought:
+    """A layer's perceptron in int8, in between in float32: nothing is rounded on the way."""
+
+    def __init__(self, layer: Layer, up: Packed, down: Packed) -> None:
+        self.up, self.down, self.plain = up, down, layer.think
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[B, frames, tokens, dim] -> the same shape."""
+        if not self.up.takes_int8(x):
+            return self.plain(x)
+        return self.down.multiply(int8.spread_squares(self.up.multiply(int8.spread(x), torch.float32, "relu")), x.dtype)
+
+
+class PackedConvolution:
+    """What a convolution computes, of a single picture in int8. A kernel that changes is laid out anew."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        self.layer, self.version = layer, -1
+        self.kernels: dict[torch.Size, int8.Rows] = {}  # by the picture's shape
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[N, in_channels, rows, columns] -> [N, out_channels, rows, columns]."""
+        layer = self.layer
+        if x.shape[0] != 1 or x.dtype != layer.weight.dtype or torch.is_grad_enabled():
+            return layer._conv_forward(x, layer.weight, layer.bias)
+        how = layer.stride, layer.padding, layer.dilation, layer.groups
+        if layer.weight._version != self.version:
+            self.kernels, self.version = {}, layer.weight._version
+        if x.shape not in self.kernels:
+            self.kernels[x.shape] = int8.kernel(layer.weight, how, x.shape)
+        return int8.convolve(x, self.kernels[x.shape], layer.bias, how)
 
 
 def pack(model: nn.Module) -> None:
     """Lay out the matrices of a network on a CPU in bfloat16; any other is left as it is."""
-    for layer in model.modules():
-        if not isinstance(layer, nn.Linear) or layer.weight.numel() < SMALLEST:
-            continue
-        if layer.weight.device.type != "cpu" or layer.weight.dtype != torch.bfloat16:
-            continue
-        try:
-            with torch.no_grad():
-                packed = Packed(layer)
-                packed(layer.weight.new_zeros(ROWS, layer.in_features))
-        except (RuntimeError, AttributeError) as error:
-            log.info("matrices are not laid out: %s", error)
-            return
-        layer.forward = packed  # pyright: ignore[reportAttributeAccessIssue]
+    # What is seen is encoded once and kept, and no frame waits for it.
+    exact = {part for module in model.modules() if isinstance(module, Encoder) for part in module.modules()}
+    try:
+        with torch.no_grad():
+            for layer in model.modules():
+                if isinstance(layer, nn.Linear) and layer.weight.numel() >= SMALLEST and _fits(layer.weight):
+                    packed = Packed(layer)
+                    packed(layer.weight.new_zeros(ROWS, layer.in_features))
+                    layer.forward = packed  # pyright: ignore[reportAttributeAccessIssue]
+                elif isinstance(layer, nn.Conv2d) and layer not in exact and _fits(layer.weight) and _is_wide(layer):
+                    layer.forward = PackedConvolution(layer)  # pyright: ignore[reportAttributeAccessIssue]
+            for layer in model.modules():
+                if isinstance(layer, Layer):
+                    _pack_thought(layer)
+    except (RuntimeError, AttributeError) as error:
+        log.info("matrices are not laid out: %s", error)
+
+
+def _fits(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype == torch.bfloat16
+
+
+def _is_wide(layer: nn.Conv2d) -> bool:
+    wide = min(layer.in_channels, layer.out_channels) >= NARROWEST and math.prod(layer.kernel_size) > 1
+    return wide and layer.groups == 1 and layer.padding_mode == "zeros" and int8.is_fast()
+
+
+def _pack_thought(layer: Layer) -> None:
+    up, down = layer.up.forward, layer.down.forward
+    if isinstance(up, Packed) and isinstance(down, Packed) and up.in_int8 and down.in_int8:
+        layer.think = PackedThought(layer, up, down)  # pyright: ignore[reportAttributeAccessIssue]

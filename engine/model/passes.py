@@ -138,13 +138,22 @@ class Passes:
         where = rows[wanted], picked.index[wanted]
         for row, slot in zip(*(part.split(1 if self.batch == 1 else ENTRIES_AT_ONCE) for part in where), strict=True):
             if len(row):
-                self.shown.pictures[row, slot] = self.model.refer(self.latents[row, slot])
+                self.shown.pictures[row, slot] = self._picture(self.latents[row, slot])
                 self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
+
+    def _picture(self, latents: Tensor) -> Tensor:
+        """What is carried over of frames that were picked: of the last frame, what it has already."""
+        last = self.model.settings.memory_entries
+        if self.batch == 1 and torch.equal(latents, self.latents[:, last]):
+            return self.shown.pictures[:, last].clone()
+        return self.model.refer(latents)
 
     def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor, decoded: bool = False) -> None:
         """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one."""
         shown, last = self.shown, self.model.settings.memory_entries
         shown.pictures[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        if self.lazy:
+            self.latents[:, last] = latent
         shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
         shown.poses[:, last] = pose
         shown.there[:, last].fill_(True)

@@ -13,6 +13,7 @@ from engine.model import pose as poses
 from engine.model.banks import Banks
 from engine.model.entry import unpack
 from engine.model.machine import send
+from engine.model.memory import as_kept
 from engine.model.network import WorldModel
 from engine.model.passes import ANCHOR_REACH, ENTRIES_AT_ONCE, give_back, lend
 from engine.model.rope import Place
@@ -83,7 +84,10 @@ class Rollout:
         """
         asked, self.decoded = self._turn(action), None
         given = self._noise(), asked, self.anchor, self._time(), action
-        return self.passes.imagine(levels or self.levels, *given)
+        latent, pose = self.passes.imagine(levels or self.levels, *given)
+        if self.passes.lazy and (self.num_frames + 1) % self.model.settings.block_frames == 0:
+            latent = as_kept(latent)  # so what memory will show of this frame need not be decoded again
+        return latent, pose
 
     @torch.no_grad()
     def observe(self, latent: Tensor, action: Tensor, pose: Tensor) -> None:

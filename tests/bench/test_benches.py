@@ -16,6 +16,9 @@ from engine.bench.clips import Clip, episodes, load
 from engine.bench.metrics import psnr
 from engine.bench.report import CEILING
 from engine.bench.subject import unroll
+from engine.model import int8
+from engine.model.codec import ResidualBlock
+from engine.model.packed import pack
 from tests.toy import play
 
 
@@ -231,6 +234,20 @@ def test_the_tally_knows_products_whole_and_in_parts():
         torch.matmul(a, b)
         F.conv2d(torch.randn(1, 3, 4, 6), torch.randn(5, 3, 1, 1))
     assert tally.flops == 2 * (2 * 3 * 5 * 7) + 2 * (4 * 6 * 3 * 5)
+
+
+@pytest.mark.skipif(not int8.is_fast(), reason="this processor multiplies no int8")
+@torch.no_grad()
+def test_the_tally_knows_products_in_int8():
+    layer, block = torch.nn.Linear(384, 1152).bfloat16(), ResidualBlock(128).bfloat16()
+    pack(layer)
+    pack(block)
+    x = torch.randn(1, 128, 4, 6).bfloat16()
+    with stages.Tally() as tally:
+        layer(torch.randn(1, 1, 64, 384).bfloat16())
+        block.conv1(x)
+    assert tally.flops == 2 * (64 * 384 * 1152) + 2 * (4 * 6 * 128 * 128 * 9)
+    assert tally.bytes == 64 * 384 + 384 * 1152 + 2 * 64 * 1152 + x.numel() + 128 * 128 * 9 + 2 * x.numel()
 
 
 def test_history_goes_to_and_fro_without_a_jump(make_subject, monkeypatch):

@@ -7,7 +7,7 @@ import gc
 import pytest
 import torch
 
-from engine.model import graphs, passes, rope
+from engine.model import graphs, passes, rollout, rope
 from engine.model.graphs import FIRST_CALLS, Graphs
 from engine.model.machine import kept
 from engine.model.network import WorldModel
@@ -23,6 +23,7 @@ LENGTH = 40
 def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passes, "capture_on", lambda device: record)
     monkeypatch.setattr(rope, "_by_matrices", lambda device: False)  # as on a GPU
+    monkeypatch.setattr(rollout, "as_kept", lambda latent: latent)
 
 
 def walk(model: WorldModel, batch: int, graphs: bool, levels: tuple[float, ...] = (1.0, 0.5, 0.0)) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Matrices laid out once give the products that they gave before, and follow when they change."""
+"""Matrices laid out once give the products that they gave before, in int8 nearly so, and follow when they change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine.model.packed import Packed, pack
+from engine.model import int8
+from engine.model.codec import Encoder, ResidualBlock
+from engine.model.layers import Layer
+from engine.model.packed import Packed, PackedConvolution, PackedThought, pack
+from engine.model.settings import CodecSettings, ModelSettings
 
 SIZES = [(64, 192), (96, 64), (400, 384), (128, 3840), (104, 384), (1536, 4)]  # inputs, outputs
 
@@ -47,3 +51,93 @@ def test_other_numbers_are_left_as_they_are() -> None:
     layer = nn.Linear(64, 64)
     pack(layer)
     assert not isinstance(layer.forward, Packed)
+
+
+needs_int8 = pytest.mark.skipif(not int8.is_fast(), reason="this processor multiplies no int8")
+
+
+def off(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Error as a share of what is wanted."""
+    return float((found.float() - wanted.float()).norm() / wanted.float().norm())
+
+
+@pytest.mark.parametrize("low, high", [(-1.0, 1.0), (-0.28, 6.0), (0.0, 3.0), (-5.0, 0.1), (-3.0, -1.0), (0.0, 0.0)])
+def test_numbers_are_spread_over_all_of_uint8(low: float, high: float) -> None:
+    x = torch.linspace(low, high, 1000).to(torch.bfloat16)
+    values, scale, zero = int8.spread(x)
+    assert torch.all(((values.float() - zero) * scale - x.float()).abs() <= 0.51 * scale)
+    assert low == high or scale <= (max(high, 0) - min(low, 0)) / 250
+
+
+def test_what_is_no_number_is_spread_without_complaint() -> None:
+    for odd in (float("nan"), float("inf"), -float("inf")):
+        assert int8.spread(torch.tensor([1.0, odd])).values.dtype == torch.uint8
+
+
+@needs_int8
+@torch.no_grad()
+def test_large_products_of_one_session_are_of_int8() -> None:
+    layer = nn.Linear(384, 1152).to(torch.bfloat16)
+    pack(layer)
+    assert isinstance(layer.forward, Packed) and layer.forward.in_int8
+    x = torch.randn(1, 1, 64, 384).to(torch.bfloat16)
+    assert 0 < off(layer(x), plain(layer, x)) < 0.02
+    layer.weight.mul_(-2)
+    assert off(layer(x), plain(layer, x)) < 0.02
+    several = torch.cat([x, 100 * x])  # another session's numbers change nothing
+    torch.testing.assert_close(layer(several)[:1], plain(layer, x), rtol=0.02, atol=0.02)
+
+
+@needs_int8
+@torch.no_grad()
+def test_a_perceptron_in_int8_is_what_it_was() -> None:
+    torch.manual_seed(0)
+    layer = Layer(ModelSettings())
+    nn.init.normal_(layer.down.weight, std=0.05)
+    layer.to(torch.bfloat16)
+    x = torch.randn(1, 1, 64, 384).to(torch.bfloat16)
+    before = layer.think(x)
+    pack(layer)
+    assert isinstance(layer.think, PackedThought)
+    assert 0 < off(layer.think(x), before) < 0.02
+    assert off(layer.think(torch.cat([x, 100 * x]))[:1], before) < 0.01
+
+
+@needs_int8
+@torch.no_grad()
+def test_wide_convolutions_of_one_picture_are_of_int8() -> None:
+    torch.manual_seed(0)
+    block = ResidualBlock(160).to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = torch.randn(1, 160, 24, 40).to(torch.bfloat16).sigmoid()
+    before = block.conv1(x)
+    pack(block)
+    assert isinstance(block.conv1.forward, PackedConvolution)
+    assert 0 < off(block.conv1(x), before) < 0.02
+    assert off(block.conv1(torch.cat([x, 100 * x]))[:1], before) < 0.01
+    part = x[..., :8]
+    assert off(block.conv1(part), F.conv2d(part, block.conv1.weight, block.conv1.bias, padding=1)) < 0.02
+    block.conv1.weight.mul_(-2)
+    assert off(block.conv1(x), before) > 1
+    encoder = Encoder(CodecSettings(encoder_widths=[128], encoder_depths=[1])).to(torch.bfloat16)
+    pack(encoder)
+    assert not any(isinstance(part.forward, PackedConvolution) for part in encoder.modules())
+
+
+@torch.no_grad()
+def test_without_int8_products_are_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8, "is_fast", lambda: False)
+    layer, block = Layer(ModelSettings()).to(torch.bfloat16), ResidualBlock(160).to(torch.bfloat16)
+    pack(layer)
+    pack(block)
+    assert not isinstance(layer.think, PackedThought)
+    assert not isinstance(block.conv1.forward, PackedConvolution)
+    x = torch.randn(1, 1, 64, 384).to(torch.bfloat16)
+    torch.testing.assert_close(layer.qkv(x), plain(layer.qkv, x), rtol=0.02, atol=0.02)
+
+
+def test_what_this_pytorch_cannot_do_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise AttributeError("no such operator")
+
+    monkeypatch.setattr(int8, "matrix", missing)
+    assert not int8.is_fast.__wrapped__()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from engine.model.memory import as_kept, quantise, restore
 from engine.model.network import WorldModel
 from engine.model.rollout import Rollout
 from tests.model.test_parallel import model, play  # noqa: F401
@@ -62,3 +64,33 @@ def test_remembered_frames_are_decoded_when_they_are_looked_at(model: WorldModel
     rows, places = drawn.nonzero(as_tuple=True)
     expected = model.refer(rollout.passes.latents[rows, places])
     torch.testing.assert_close(rollout.shown.pictures[rows, places], expected, rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_what_was_just_drawn_is_not_decoded_again_as_a_memory(
+    model: WorldModel,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rollout = Rollout(model, 1, [1.0, 0.0], [0])
+    rollout.start(torch.randn(1, 1, *model.settings.latent_shape), torch.zeros(1, 1, 8), torch.zeros(1, 1, 4))
+    decoded = []
+    monkeypatch.setattr(model, "refer", lambda latents: decoded.append(latents) or WorldModel.refer(model, latents))
+    for _ in range(3 * model.settings.block_frames):
+        latent, pose = rollout.propose(torch.zeros(1, 8))
+        rollout.decode(latent)
+        rollout.observe(latent, torch.zeros(1, 8), pose)
+    shown, passes, slots = rollout.shown, rollout.passes, model.settings.memory_entries
+    drawn = (~passes.undrawn[0, :slots] & shown.there[0, :slots]).nonzero().flatten().tolist()
+    assert len(drawn) >= 2
+    assert len(decoded) <= 1  # of the first block, which ends with a frame that was not drawn
+    for slot in drawn:
+        expected = WorldModel.refer(model, passes.latents[:, slot])
+        torch.testing.assert_close(shown.pictures[:, slot], expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_as_it_is_kept_comes_back_the_same(dtype: torch.dtype) -> None:
+    latents = (3 * torch.randn(500, 24)).to(dtype)
+    kept = as_kept(latents)
+    assert torch.equal(restore(*quantise(kept), dtype), kept)
+    torch.testing.assert_close(kept, latents, rtol=0.01, atol=0.08)
