@@ -27,7 +27,7 @@ class Controls:
         self.shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
         self._worker, self._saves, self._screenshots, self._record = worker, saves, screenshots, record
         self._recordings = RECORDINGS.absolute()
-        post = worker.post
+        post = worker.post_in_play
         self.keys: dict[int, Callable[[], None]] = {
             pygame.K_r: self.toggle_recording,
             pygame.K_n: lambda: post(worker.next_start),
@@ -56,7 +56,7 @@ class Controls:
             assert self._worker.engine
             self._record = self._recordings / time.strftime(f"{self._worker.engine.world.name}-%Y%m%d-%H%M%S")
         root = self._record
-        self._worker.post(lambda: self._worker.toggle_recording(root))
+        self._worker.post_in_play(lambda: self._worker.toggle_recording(root))
 
     def save_as(self, name: str) -> None:
         """Save in the slot of a name."""
@@ -66,7 +66,7 @@ class Controls:
         """Have the worker do something with the file of a slot, which is looked for then, not here."""
         assert self._worker.engine
         world = self._worker.engine.world.name
-        self._worker.post(lambda: command(slot(world)))
+        self._worker.post_in_play(lambda: command(slot(world)))
 
     def _take_screenshot(self) -> None:
         assert self._worker.engine and self._worker.view

@@ -56,8 +56,8 @@ class Window:
         """Show frames of another (width, height) from now on."""
         self._frame_size = frame_size
 
-    def draw_frame(self, frame: np.ndarray) -> None:
-        """Scale a picture, uint8 [height, width, 3], into the window; the rest of it becomes dark.
+    def draw_frame(self, frame: np.ndarray) -> pygame.Rect:
+        """Scale a picture, uint8 [height, width, 3], into the window; where it lies. The rest becomes dark.
 
         One of another shape than the frames, such as two of them, is fitted into the middle.
         """
@@ -69,6 +69,7 @@ class Window:
             surface.fill(BORDER)
         scaled = pygame.transform.smoothscale if self.scaling == "smooth" else pygame.transform.scale
         scaled(picture.convert(surface), area.size, surface.subsurface(area))
+        return area
 
     def next_scaling(self) -> str:
         """Scale frames in the next way from now on; a sentence about it."""
