@@ -57,9 +57,9 @@ def short(bind: str) -> str:
 
 
 def key_line(world: World) -> str:
-    """What one plays a world with, in a line."""
-    keys = [f"{key.name} {short(key.bind[0])}" for key in world.keys if key.bind]
-    return BETWEEN.join([*keys, *["look: mouse"] * bool(world.mouse), "menu Enter", "all keys F1"])
+    """What one plays a world with, in a line whose end may be left out."""
+    keys = [f"{short(key.bind[0])} {key.name}" for key in world.keys if key.bind]
+    return BETWEEN.join(["in play: F1 all keys", "Enter menu", *["mouse looks"] * bool(world.mouse), *keys])
 
 
 def keymap(world: World, degrees_per_pixel: float) -> Keymap:

@@ -107,7 +107,7 @@ class Title:
         told = fitted_line(self.note, size, ACCENT, wide) if self.note else hint_line(keys, size, LIGHT, wide)
         where = f"save {self._saves.selected + 1} of {len(self._saves.all)}"
         below = self.machine if self._cards is self._home else where
-        in_play = fitted_line(self.keys, size, DIM, wide)
+        in_play = hint_line(self.keys, size, DIM, wide)
         for line, share in ((told, 0.22), (in_play, 0.52), (fitted_line(below, size, DIM, wide), 0.82)):
             surface.blit(line, line.get_rect(center=(width // 2, height - foot + round(foot * share))))
 

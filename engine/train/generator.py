@@ -29,9 +29,11 @@ from engine.model.warping import Reprojector
 from engine.train.codec import smooth
 from engine.train.critic import Adversary
 from engine.train.distil import Distiller
+from engine.train.loop import wait_for_all
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.review import Review
 from engine.train.settings import GeneratorStage, TrainSettings
+from engine.train.state import Learner, state_file
 
 
 class Scene(NamedTuple):
@@ -83,9 +85,10 @@ class GeneratorTraining:
             compile_parts(model)
         self.own = OwnFrames(model, self.schedule.batch) if self.stage.own_frames else None
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
-        adversarial = self.stage.adversarial > 0
-        self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
+        self.adversary = self._adversary() if self.stage.adversarial else None
         self.distiller = self._distiller() if self.stage.distil else None
+        learners = {"critic": self.adversary, "imitator": self.distiller}
+        self.beside: dict[str, Learner] = {name: one for name, one in learners.items() if one is not None}
         self.review = Review(model, self.held_out, self.stage.stream_frames if self.own is not None else 0)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
 
@@ -225,14 +228,30 @@ class GeneratorTraining:
         cut = torch.where(torch.rand(batch, generator=random, device=self.device) < 0.15, cut, torch.zeros_like(cut))
         return torch.arange(total, device=self.device) < cut.unsqueeze(1)
 
+    def _adversary(self) -> Adversary:
+        return Adversary(self.model.settings, self.device, self.stage.critic_rate, self.settings.seed)
+
     def _distiller(self) -> Distiller:
-        stage, folder = self.stage, Path(self.settings.teacher or self.settings.init)
+        stage, folder = self.stage, Path(self.settings.teacher or self.settings.init or self._own_teacher())
         if not (folder / checkpoint.MANIFEST).exists():
-            raise ConfigError("distil needs a teacher: teacher=FOLDER names a checkpoint's folder")
+            raise ConfigError(f"distil needs a teacher, and {folder} holds none: teacher=FOLDER names a checkpoint's")
         teacher = checkpoint.load(folder, world.load(self.settings.world).name)[0].to(self.device)
         if teacher.settings != self.model.settings:
             raise ConfigError(f"the teacher in {folder} has other sizes than the network that it is to teach")
         return Distiller(teacher, stage.imitator_rate, 2 * stage.imitator_rate, stage.imitator_turns)
+
+    def _own_teacher(self) -> Path:
+        """What this stage begins with, kept beside it: the checkpoint in `out` is soon the pupil's."""
+        out = Path(self.settings.out)
+        folder = out / "teacher"
+        resumes = self.settings.resume and state_file(out, self.name).exists()
+        if not resumes and not (out / checkpoint.MANIFEST).exists():
+            return out
+        if not resumes and self.rank == 0:
+            notes = {"teaches": self.name}
+            checkpoint.save(folder, self.model, world.load(self.settings.world).name, notes, weights="float32")
+        wait_for_all()
+        return folder
 
     def evaluate(self, path: Path) -> dict[str, float]:
         return self.review.evaluate(path)
