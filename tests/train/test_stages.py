@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from engine import checkpoint
 from engine.train import loop
 from engine.train.__main__ import main, see_own_gpu
+from engine.train.generator import GeneratorTraining
 from engine.train.settings import TrainSettings
 from tests.toy import HERE, TINY, record_play, write_footage
 
@@ -90,6 +91,13 @@ def begun_from(trained: Path, out: str) -> list[str]:
     return [f"latents={trained / 'run' / 'latents'}"]
 
 
+@pytest.fixture
+def unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judging takes most of the time of so short a training."""
+    monkeypatch.setattr(GeneratorTraining, "evaluate", lambda stage, path: {})
+
+
+@pytest.mark.usefixtures("unjudged")
 @pytest.mark.parametrize("more", [CRITIC, DISTIL])
 def test_what_learns_beside_is_resumed(trained: Path, more: list[str], caplog: pytest.LogCaptureFixture) -> None:
     name = "critic" if more is CRITIC else "imitator"
@@ -111,6 +119,7 @@ def test_what_learns_beside_is_resumed(trained: Path, more: list[str], caplog: p
     assert f"the {name} begins anew" in caplog.text
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_a_teacher_is_what_the_stage_began_with(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start = begun_from(trained, "pupil")
     began = load_file(trained / "pupil" / "model.safetensors")
@@ -123,6 +132,7 @@ def test_a_teacher_is_what_the_stage_began_with(trained: Path, capsys: pytest.Ca
     assert "distil needs a teacher" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_a_state_that_is_none_is_one_sentence(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start = begun_from(trained, "broken")
     assert train(trained, "stream", 1, "broken", *start) == 0
