@@ -11,7 +11,8 @@ from engine.play.panel import ACCENT, DIM, LIGHT, fitted_line, font, hint_line, 
 from engine.play.saves import LONGEST_NAME, Saves
 
 ENTER = (pygame.K_RETURN, pygame.K_KP_ENTER)
-HINT = "Enter takes it  ·  Esc does not  ·  on a gamepad: up and down, right, left choose letters"
+HINT = "Enter takes it  ·  Esc does not"
+PAD_HINT = "A takes it  ·  B does not  ·  up, down, right and left write"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 -."  # that a gamepad writes
 BOX = (34, 38, 52)
 
@@ -25,11 +26,12 @@ class NamePrompt:
         self._head = f"Another name for {renames.stem!r}" if renames else "Save under the name"
         self.name, self.note = renames.stem if renames else saves.proposal(world), ""
         self.is_open, self.taken = True, False  # taken: Enter has closed it, not Esc
-        self._is_proposal = True
+        self._is_proposal, self._hint = True, HINT
         self._replaces = ""  # the name of an earlier save that Enter will write over
 
     def handle(self, event: pygame.event.Event) -> None:
         """Take a letter or a key."""
+        self._hint = PAD_HINT if hasattr(event, "pad") else HINT if event.type == pygame.TEXTINPUT else self._hint
         if event.type == pygame.TEXTINPUT:
             self._type(event.text)
         elif event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
@@ -68,7 +70,11 @@ class NamePrompt:
         caret.midleft = (min(inside.right - 2, inside.x + name.get_width() + 1), box.centery)
         pygame.draw.rect(surface, ACCENT, caret)
         small = round(height * 0.8)
-        line = fitted_line(self.note, small, ACCENT, box.width) if self.note else hint_line(HINT, small, DIM, box.width)
+        line = (
+            fitted_line(self.note, small, ACCENT, box.width)
+            if self.note
+            else hint_line(self._hint, small, DIM, box.width)
+        )
         surface.blit(line, (box.x, box.bottom + round(height * 0.4)))
 
     def _turn(self, by: int) -> None:

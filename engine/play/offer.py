@@ -27,7 +27,7 @@ class Offer:
         self._settings, self._load, self._kept, self.saves = settings, load, kept, saves
         self.unused = ""  # which of the player's settings cannot be used here, in a sentence
         self.first = shelved(settings.world)
-        self.heading = self.first.world.title if self.first else Path(settings.world).name
+        self.heading = self.first.title if self.first else Path(settings.world).name
         self._shelf = shelf(Path(settings.games), self.first) if self.first else []
 
     @property

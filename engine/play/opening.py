@@ -105,7 +105,7 @@ class Opening:
         self._shown = self._shown or self._offer.first
         assert self._shown
         self._title, self._chosen_at, self._note = self._offer.title(self._shown), None, ""
-        self._loading = LoadingScreen(self._shown.world.title, self._title.keys)
+        self._loading = LoadingScreen(self._shown.title, self._title.keys)
 
     def load_again(self) -> None:
         """The settings are others: load the world with them."""
@@ -127,5 +127,5 @@ class Opening:
         """Turn to the title screen of a world, which loads meanwhile."""
         load = self._offer.loader(chosen.name)
         self._shown, self._title, self._note = chosen, self._offer.title(chosen), ""
-        self._loading = LoadingScreen(chosen.world.title, self._title.keys)
+        self._loading = LoadingScreen(chosen.title, self._title.keys)
         self._worker.post(lambda: self._worker.open_world(load))

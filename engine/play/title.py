@@ -131,7 +131,7 @@ class Title:
         """The names of the worlds in one line, the present one's bright."""
         width, height = surface.get_size()
         large = font(max(24, height // 9))
-        names = [large.render(one.world.title, True, LIGHT if one == self._current else DIM) for one in self._shelf]
+        names = [large.render(one.title, True, LIGHT if one == self._current else DIM) for one in self._shelf]
         gap = height // 12
         share = min(1.0, 0.96 * width / (sum(name.get_width() + gap for name in names) - gap))
         names = [pygame.transform.smoothscale_by(name, share) for name in names] if share < 1 else names
