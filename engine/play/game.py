@@ -62,7 +62,7 @@ class Game:
         self.window = window
         self.worker = Worker(offer.loader(), start, saves, kept.current.autosave_seconds)
         self._saves, self._offer, self._kept, self._script = saves, offer, kept, script
-        self._controls = Controls(window, self.worker, saves, screenshots, record, hud)
+        self._controls = Controls(window, self.worker, kept, saves, screenshots, record, hud)
         self._records_at_once = record is not None
         self._gamepad, self._repeat = Gamepad(), Repeat()
         self._opening = Opening(offer, self.worker, chooses=start is None)
@@ -219,7 +219,7 @@ class Game:
         """An event on the title screen."""
         self._redraw_at = float("-inf")
         if event.type == pygame.KEYDOWN and event.key == pygame.K_f:
-            self.window.toggle_fullscreen()
+            self._controls.toggle_fullscreen()
             return
         asked = self._opening.handle(event)
         if asked is Asked.LEAVE:
@@ -239,8 +239,8 @@ class Game:
         """Have what was chosen hold from now on, as far as that is possible."""
         before, now = self._before, self._kept.current
         loads = (before.device, before.denoise_steps) != (now.device, now.denoise_steps)
-        if before.scaling != now.scaling:
-            self.window.scaling = now.scaling
+        if (before.scaling, before.fullscreen) != (now.scaling, now.fullscreen):
+            self.window.show_as(now.scaling, now.fullscreen)
         self.worker.autosave_s = now.autosave_seconds
         if self._keymap and self.worker.engine:
             self._take_keys(self.worker.engine.world)

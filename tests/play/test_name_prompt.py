@@ -118,7 +118,7 @@ def test_a_gamepad_chooses_letters(prompt):
     stick(pygame.K_RIGHT, pygame.K_UP, pygame.K_RIGHT, pygame.K_DOWN, pygame.K_DOWN)
     assert prompt.name == "9.c"
     stick(pygame.K_LEFT, pygame.K_DELETE, pygame.K_RETURN)
-    assert prompt.taken and prompt.name == "9"
+    assert prompt.taken and prompt.name == "9" and prompt._hint.startswith("A takes it")
 
 
 def test_while_one_types_keys_are_letters_and_the_world_rests(player, tmp_path):
