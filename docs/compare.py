@@ -62,6 +62,9 @@ def fill(readme: str, page: str) -> str:
 
 def main() -> int:
     """Write the table into the README."""
+    if sys.argv[1:]:
+        print(f"error: python -m docs.compare takes no settings, not {sys.argv[1]!r}", file=sys.stderr)
+        return 2
     path = ROOT / "README.md"
     text, page = path.read_text(encoding="utf-8"), (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:

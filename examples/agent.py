@@ -1,6 +1,6 @@
 """An agent in 20 lines: walk on, and turn away when the picture stops changing.
 
-    python examples/agent.py [world]
+    python -m examples.agent [world]
 """
 
 import sys
@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 
 import engine.env  # makes the worlds known to Gymnasium
-from engine import Action
+from engine import Action, EngineError
 
 
 def play(world: str = "doom", steps: int = 200) -> float:
@@ -31,4 +31,7 @@ def play(world: str = "doom", steps: int = 200) -> float:
 
 
 if __name__ == "__main__":
-    print(play(sys.argv[1] if len(sys.argv) > 1 else "doom"), "new places")
+    try:
+        print(play(sys.argv[1] if len(sys.argv) > 1 else "doom"), "new places")
+    except EngineError as error:
+        sys.exit(str(error))

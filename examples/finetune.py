@@ -1,6 +1,6 @@
 """Record and fine-tune: go on training a checkpoint on play that was recorded, and load what came of it.
 
-    python examples/finetune.py [world]
+    python -m examples.finetune [world]
 
 Recordings of the window serve as well: it takes every one below the folder. A few steps change little; give it minutes.
 """
@@ -40,4 +40,7 @@ def main(world: str = "doom", recordings: str = "recordings", out: str = "runs/f
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except EngineError as error:
+        sys.exit(str(error))

@@ -1,6 +1,6 @@
 """Learn in a generated world: PPO of Stable-Baselines3, unchanged, is paid for seeing new places.
 
-    python examples/ppo.py [world]
+    python -m examples.ppo [world]
 
 Needs Stable-Baselines3: pip install stable-baselines3. A step costs a generated frame, so think in thousands of steps.
 """
@@ -15,7 +15,7 @@ import gymnasium
 from stable_baselines3 import PPO  # pyright: ignore[reportMissingImports]
 
 import engine.env  # makes the worlds known to Gymnasium
-from engine import Action
+from engine import Action, EngineError
 
 WALK = [Action(("forward",)), Action((), (-15.0, 0.0)), Action((), (15.0, 0.0)), Action(("forward", "run"))]
 
@@ -31,4 +31,7 @@ def train(world: str = "doom", actions: Sequence[Action] = WALK, steps: int = 40
 
 
 if __name__ == "__main__":
-    train(sys.argv[1] if len(sys.argv) > 1 else "doom", verbose=1).save("ppo")
+    try:
+        train(sys.argv[1] if len(sys.argv) > 1 else "doom", verbose=1).save("ppo")
+    except EngineError as error:
+        sys.exit(str(error))

@@ -1,6 +1,6 @@
 """Record and look: keep a session on disk, read it back, and execute it again to see that it is the truth.
 
-    python examples/record.py [world]
+    python -m examples.record [world]
 
 What was recorded is footage: the same folder can be trained on.
 """
@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from engine import Action, Engine
+from engine import Action, Engine, EngineError
 from engine.data.recording import Recorder, open_recording
 from engine.data.replay import replay
 
@@ -46,4 +46,7 @@ def main(world: str = "doom", folder: str = "recording", steps: int = 100) -> st
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1] if len(sys.argv) > 1 else "doom"))
+    try:
+        print(main(sys.argv[1] if len(sys.argv) > 1 else "doom"))
+    except EngineError as error:
+        sys.exit(str(error))

@@ -1,6 +1,6 @@
 """Batch rollouts: several sessions of one world on one network in memory, and what a random policy finds in each.
 
-    python examples/rollouts.py [world]
+    python -m examples.rollouts [world]
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 
+from engine import EngineError
 from engine.env import Explore, GeneratedVectorEnv
 
 
@@ -27,4 +28,7 @@ def rollouts(world: str = "doom", sessions: int = 4, steps: int = 50) -> np.ndar
 
 
 if __name__ == "__main__":
-    print("new places:", rollouts(sys.argv[1] if len(sys.argv) > 1 else "doom"))
+    try:
+        print("new places:", rollouts(sys.argv[1] if len(sys.argv) > 1 else "doom"))
+    except EngineError as error:
+        sys.exit(str(error))

@@ -1,6 +1,6 @@
 """One policy in the real game and in the generated world: the same history, the same actions, side by side.
 
-    python examples/side_by_side.py
+    python -m examples.side_by_side
 
 Needs the real Doom: pip install vizdoom. The generated world is told the first frames of the real one, then both go on.
 After that the policy plays each world by itself, and is paid in both by the same reward.
@@ -8,6 +8,7 @@ After that the policy plays each world by itself, and is paid in both by the sam
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ import imageio.v3 as imageio
 import numpy as np
 
 import worlds
-from engine import Action, Engine
+from engine import Action, Engine, EngineError
 from engine.env import Explore, GeneratedEnv
 
 HISTORY = 12  # real frames that the generated world is told
@@ -81,5 +82,8 @@ def main(steps: int = 100, video: str = "side_by_side.mp4", world: str = "doom")
 
 
 if __name__ == "__main__":
-    found = main()
-    print(f"first frame {found[0]:.1f} dB, mean {found.mean():.1f} dB, last {found[-1]:.1f} dB")
+    try:
+        found = main()
+        print(f"first frame {found[0]:.1f} dB, mean {found.mean():.1f} dB, last {found[-1]:.1f} dB")
+    except EngineError as error:
+        sys.exit(str(error))

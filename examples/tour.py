@@ -1,6 +1,6 @@
 """A scripted tour: walk through a generated world, and keep the pictures of it as one sheet.
 
-    python examples/tour.py [world]
+    python -m examples.tour [world]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import imageio.v3 as imageio
 import numpy as np
 
-from engine import Action, Engine
+from engine import Action, Engine, EngineError
 
 # What is held, degrees turned in each frame, and for how many frames.
 SCRIPT = [(("forward",), 0.0, 24), (("forward",), 3.0, 20), ((), -6.0, 30), (("forward",), 0.0, 30), ((), 6.0, 60)]
@@ -34,4 +34,7 @@ def tour(world: str = "doom", frames: int = 160, sheet: str = "tour.png") -> np.
 
 
 if __name__ == "__main__":
-    tour(sys.argv[1] if len(sys.argv) > 1 else "doom")
+    try:
+        tour(sys.argv[1] if len(sys.argv) > 1 else "doom")
+    except EngineError as error:
+        sys.exit(str(error))

@@ -44,8 +44,8 @@ frames is how many a headless run plays. saves and screenshots are folders (null
 the save that F5 and F9 mean, autosave_seconds (0: only when you quit) how often play is saved by itself, games the
 folder of games of one's own, which the title screen offers once they are trained. keys.doom.use=[q] has another key
 press a key of a world. preferences is the file of what the settings screen keeps, in the window, of device,
-denoise_steps, scaling, sensitivity, autosave_seconds and keys (null: in the user's data folder); what the command line
-says goes before it. verbose prints where an error arose. docs/playing.md says more."""
+denoise_steps, scaling, fullscreen, sensitivity, autosave_seconds and keys (null: in the user's data folder); what the
+command line says goes before it. verbose prints where an error arose. docs/playing.md says more."""
 
 logger = logging.getLogger(__name__)
 
@@ -140,8 +140,8 @@ def _play_in_window(settings: Settings, load: Load | None, named: Collection[str
     saves = Saves(_folder(settings.saves) or data_folder() / "saves", settings.slot)
     offer = Offer(settings, load, kept, saves)
     size = offer.first.world.frame if offer.first else FrameSize(192, 320)
-    scaling = kept.current.scaling
-    window = Window(offer.heading, (size.width, size.height), settings.scale, settings.fullscreen, scaling)
+    shown = kept.current
+    window = Window(offer.heading, (size.width, size.height), settings.scale, shown.fullscreen, shown.scaling)
     asks = settings.title and offer.first is not None and not settings.script
     game = Game(
         window,
@@ -160,6 +160,8 @@ def _play_in_window(settings: Settings, load: Load | None, named: Collection[str
         window.close()
         for sentence in game.worker.recorded:
             print(sentence)
+        if any(sentence.startswith("recorded") for sentence in game.worker.recorded):
+            print("play.py replay=FOLDER plays a recording again, export=FOLDER makes a video of it")
     return 0
 
 

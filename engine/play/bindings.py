@@ -9,6 +9,7 @@ import pygame
 
 from engine.errors import WorldError
 from engine.play.keymap import Keymap
+from engine.play.panel import BETWEEN
 from engine.world import World
 
 WINDOW_KEYS = (
@@ -53,6 +54,12 @@ SHORT = {
 def short(bind: str) -> str:
     """A key as a person reads it."""
     return SHORT.get(bind, bind.upper() if len(bind) == 1 or bind[1:].isdigit() else bind)
+
+
+def key_line(world: World) -> str:
+    """What one plays a world with, in a line whose end may be left out."""
+    keys = [f"{short(key.bind[0])} {key.name}" for key in world.keys if key.bind]
+    return BETWEEN.join(["in play: F1 all keys", "Enter menu", *["mouse looks"] * bool(world.mouse), *keys])
 
 
 def keymap(world: World, degrees_per_pixel: float) -> Keymap:

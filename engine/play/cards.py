@@ -64,14 +64,19 @@ class Cards:
         self._wanted: list[Card] = []  # whose pictures are in sight and not read yet
         self._reader: threading.Thread | None = None
 
+    @property
+    def current(self) -> Card:
+        """The selected card."""
+        return self.all[self.selected]
+
     def handle(self, event: pygame.event.Event) -> Card | None:
         """The card that the event chooses."""
         if event.type == pygame.KEYDOWN and event.key in CHOOSE:
-            return self.all[self.selected]
+            return self.current
         if event.type == pygame.KEYDOWN:
             self._go(event.key)
         elif event.type == pygame.MOUSEWHEEL:
-            self._select(self.selected - event.y * self._columns)
+            self.select(self.selected - event.y * self._columns)
         elif event.type in (pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN):
             for index, card in enumerate(self.all):
                 if card.place.collidepoint(event.pos):
@@ -123,13 +128,14 @@ class Cards:
         page = self._columns * max(1, self._rows - 1)
         if key in MOVES:
             across, down = MOVES[key]
-            self._select(self.selected + across + down * self._columns)
+            self.select(self.selected + across + down * self._columns)
         elif key in (pygame.K_PAGEUP, pygame.K_PAGEDOWN):
-            self._select(self.selected + (page if key == pygame.K_PAGEDOWN else -page))
+            self.select(self.selected + (page if key == pygame.K_PAGEDOWN else -page))
         elif key in (pygame.K_HOME, pygame.K_END):
-            self._select(0 if key == pygame.K_HOME else len(self.all) - 1)
+            self.select(0 if key == pygame.K_HOME else len(self.all) - 1)
 
-    def _select(self, index: int) -> None:
+    def select(self, index: int) -> None:
+        """Select a card, or the nearest that there is."""
         self.selected = max(0, min(len(self.all) - 1, index))
 
     def _read(self) -> None:

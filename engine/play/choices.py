@@ -52,6 +52,10 @@ CHOICES = (
     ),
     Choice("scaling", "Scaling", tuple(SCALINGS), str, lambda value: SCALINGS[value]),
     Choice(
+        "fullscreen", "Fullscreen", (False, True), lambda value: "on" if value else "off",
+        lambda _: "F turns it on and off everywhere",
+    ),
+    Choice(
         "autosave_seconds", "Autosave", (0.0, 30.0, 60.0, 120.0, 300.0),
         lambda value: f"every {value:g} s" if value else "when you quit",
         lambda _: "play is saved by itself, in one slot of each world",

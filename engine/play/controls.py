@@ -11,6 +11,7 @@ import pygame
 
 from engine.errors import RecordingError
 from engine.play import screenshot
+from engine.play.preferences import Kept
 from engine.play.saves import Saves
 from engine.play.view import BOTH, REAL
 from engine.play.window import Window
@@ -22,19 +23,29 @@ RECORDINGS = Path("recordings")
 class Controls:
     """Asks the worker and the window; `shown` says which panels there are."""
 
-    def __init__(self, window: Window, worker: Worker, saves: Saves, screenshots: Path, record: Path | None, hud: bool):
+    def __init__(
+        self,
+        window: Window,
+        worker: Worker,
+        kept: Kept,
+        saves: Saves,
+        screenshots: Path,
+        record: Path | None,
+        hud: bool,
+    ):
         """`record`: folder for recordings; None for one named by the time. `hud`: figures are shown at first."""
         self.shown = {"figures": hud, "keys": False, "map": False, "graph": False, "memory": False}
+        self._window, self._kept = window, kept
         self._worker, self._saves, self._screenshots, self._record = worker, saves, screenshots, record
         self._recordings = RECORDINGS.absolute()
-        post = worker.post
+        post = worker.post_in_play
         self.keys: dict[int, Callable[[], None]] = {
             pygame.K_r: self.toggle_recording,
             pygame.K_n: lambda: post(worker.next_start),
             pygame.K_TAB: lambda: post(lambda: worker.turn_to(REAL)),
             pygame.K_F7: lambda: post(lambda: worker.turn_to(BOTH)),
             pygame.K_m: lambda: post(worker.toggle_memory),
-            pygame.K_f: window.toggle_fullscreen,
+            pygame.K_f: self.toggle_fullscreen,
             pygame.K_F5: lambda: self._post(worker.save, saves.quick),
             pygame.K_F9: lambda: self._post(worker.load, saves.quick),
             pygame.K_b: lambda: self._post(worker.save, saves.new_branch),
@@ -45,7 +56,7 @@ class Controls:
             pygame.K_F2: lambda: self._toggle("figures"),
             pygame.K_F3: lambda: self._toggle("map"),
             pygame.K_F4: lambda: self._toggle("graph"),
-            pygame.K_F8: lambda: worker.say(window.next_scaling()),
+            pygame.K_F8: self._change_scaling,
             pygame.K_F6: lambda: self._toggle("memory"),
         }
 
@@ -56,7 +67,18 @@ class Controls:
             assert self._worker.engine
             self._record = self._recordings / time.strftime(f"{self._worker.engine.world.name}-%Y%m%d-%H%M%S")
         root = self._record
-        self._worker.post(lambda: self._worker.toggle_recording(root))
+        self._worker.post_in_play(lambda: self._worker.toggle_recording(root))
+
+    def toggle_fullscreen(self) -> None:
+        """Fill the screen, or no more; also the next time, unless the command line says how."""
+        self._window.toggle_fullscreen()
+        if "fullscreen" not in self._kept.fixed:
+            self._kept.choose(fullscreen=self._window.fullscreen)
+
+    def _change_scaling(self) -> None:
+        says = self._window.next_scaling()
+        fault = "" if "scaling" in self._kept.fixed else self._kept.choose(scaling=self._window.scaling)
+        self._worker.say(fault or says)
 
     def save_as(self, name: str) -> None:
         """Save in the slot of a name."""
@@ -66,7 +88,7 @@ class Controls:
         """Have the worker do something with the file of a slot, which is looked for then, not here."""
         assert self._worker.engine
         world = self._worker.engine.world.name
-        self._worker.post(lambda: command(slot(world)))
+        self._worker.post_in_play(lambda: command(slot(world)))
 
     def _take_screenshot(self) -> None:
         assert self._worker.engine and self._worker.view

@@ -20,9 +20,11 @@ from engine.play.memory_panel import Change
 from engine.play.name_prompt import NamePrompt
 from engine.play.offer import Offer
 from engine.play.opening import Opening
+from engine.play.panel import dim
 from engine.play.play_menu import Leave, PlayMenu
 from engine.play.preferences import Kept
 from engine.play.repeat import Repeat
+from engine.play.save_menu import SaveMenu
 from engine.play.saves import Saves
 from engine.play.settings_screen import SettingsScreen
 from engine.play.title import Asked
@@ -33,6 +35,7 @@ from engine.world import World
 # Events are read this often while no frame comes. A frame wakes the window at once; a finer poll
 # would only take the interpreter from the thread that generates.
 POLL_S = 1 / 120
+WELCOME = "Enter: the menu  ·  F1: all keys  ·  M: memory off, and the world forgets  ·  F5 saves"
 REDRAWN_AFTER = (pygame.WINDOWEXPOSED, pygame.WINDOWSIZECHANGED, pygame.WINDOWFOCUSGAINED)
 
 
@@ -59,12 +62,13 @@ class Game:
         self.window = window
         self.worker = Worker(offer.loader(), start, saves, kept.current.autosave_seconds)
         self._saves, self._offer, self._kept, self._script = saves, offer, kept, script
-        self._controls = Controls(window, self.worker, saves, screenshots, record, hud)
+        self._controls = Controls(window, self.worker, kept, saves, screenshots, record, hud)
         self._records_at_once = record is not None
         self._gamepad, self._repeat = Gamepad(), Repeat()
         self._opening = Opening(offer, self.worker, chooses=start is None)
         self._interlude = Interlude(window, self.worker)
         self._before = kept.current  # as it was when the settings screen was opened
+        self._greets = start is None  # once: who chose on the title screen may be new here
         self._waits = False  # another device or number of denoise steps waits for the title screen
         self._keymap: Keymap | None = None
         self._hud: Hud | None = None
@@ -128,6 +132,9 @@ class Game:
             self.worker.begin(self._take_action)
         if self._offer.note:
             self.worker.say(self._offer.note)
+        elif self._greets and not self._script and self.worker.view and not self.worker.view.number:
+            self.worker.say(WELCOME)
+        self._greets = False
 
     def _come_back(self) -> None:
         """The session has ended: choose again."""
@@ -173,7 +180,7 @@ class Game:
         elif event.type == pygame.KEYUP and event.key == pygame.K_BACKSPACE and self._keymap:
             self.worker.post(self.worker.end_rewind)
         elif change := self._clicked(event):
-            self.worker.post(lambda: self.worker.set_recall(change.make, change.says))
+            self.worker.post_in_play(lambda: self.worker.set_recall(change.make, change.says))
         elif event.type == pygame.MOUSEBUTTONDOWN and self._wants_mouse and not self.window.has_mouse:
             self.window.take_mouse(True)
             self._redraw_at = float("-inf")
@@ -189,12 +196,14 @@ class Game:
         if isinstance(closed, SettingsScreen):
             self._apply()
         elif isinstance(closed, NamePrompt) and closed.taken:
-            self._controls.save_as(closed.name)
+            closed.use(closed.name)
+        elif isinstance(closed, SaveMenu) and (prompt := self._opening.act(closed)):
+            self._interlude.begin(prompt, None)
         self._interlude.end()
         if not isinstance(closed, PlayMenu) or closed.chosen is None:
             return
         if closed.chosen is Leave.TITLE:
-            self.worker.post(self.worker.end_session)
+            self.worker.post_in_play(self.worker.end_session)
         elif closed.chosen is Leave.QUIT:
             self._running = False
         else:
@@ -210,13 +219,15 @@ class Game:
         """An event on the title screen."""
         self._redraw_at = float("-inf")
         if event.type == pygame.KEYDOWN and event.key == pygame.K_f:
-            self.window.toggle_fullscreen()
+            self._controls.toggle_fullscreen()
             return
         asked = self._opening.handle(event)
         if asked is Asked.LEAVE:
             self._running = False
         elif asked is Asked.SETTINGS:
             self._open_settings()
+        elif asked is Asked.SAVE:
+            self._interlude.begin(self._opening.menu(), None)
 
     def _open_settings(self) -> None:
         world = self.worker.engine.world if self._keymap and self.worker.engine else self._opening.world
@@ -228,8 +239,8 @@ class Game:
         """Have what was chosen hold from now on, as far as that is possible."""
         before, now = self._before, self._kept.current
         loads = (before.device, before.denoise_steps) != (now.device, now.denoise_steps)
-        if before.scaling != now.scaling:
-            self.window.scaling = now.scaling
+        if (before.scaling, before.fullscreen) != (now.scaling, now.fullscreen):
+            self.window.show_as(now.scaling, now.fullscreen)
         self.worker.autosave_s = now.autosave_seconds
         if self._keymap and self.worker.engine:
             self._take_keys(self.worker.engine.world)
@@ -241,7 +252,8 @@ class Game:
 
     def _ask_name(self) -> None:
         assert self.worker.engine
-        self._interlude.begin(NamePrompt(self._saves, self.worker.engine.world.name), self._keymap)
+        prompt = NamePrompt(self._saves, self.worker.engine.world.name, self._controls.save_as)
+        self._interlude.begin(prompt, self._keymap)
 
     def _open_menu(self) -> None:
         self._interlude.begin(PlayMenu(self._opening.exists and not self._script), self._keymap)
@@ -254,17 +266,20 @@ class Game:
             self._redraw_at = float("inf")
         elif view is None or self._hud is None:
             self._opening.draw(surface, elapsed_s)
+            if dialog:
+                dim(surface)
+                dialog.draw(surface, surface.get_rect())
             self._redraw_at = now + LoadingScreen.EVERY_S
         else:
             state = HudState(
                 view=view,
+                picture=self.window.draw_frame(view.picture),
                 note=self.worker.note,
                 paused=self.worker.paused and not dialog,
                 has_mouse=self.window.has_mouse or not self._wants_mouse,
                 mouse_is_free=not self.window.has_mouse,
                 **{f"show_{panel}": shown for panel, shown in self._controls.shown.items()},
             )
-            self.window.draw_frame(view.picture)
             if not isinstance(dialog, PlayMenu):  # there is much to read in it
                 self._hud.draw(surface, self.window.area, state, now)
             if dialog:

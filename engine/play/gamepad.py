@@ -58,7 +58,7 @@ TITLE_AXES = {
 }
 HELP = (
     ("walk, look", "sticks"),
-    ("attack, use, run", "R, A, B"),
+    ("attack, use, run", "R1, A, B"),
     ("rewind, keep moment", "hold L2, L1"),
     ("save, load", "X, Y"),
     ("menu, these keys", "Start, Back"),

@@ -16,7 +16,6 @@ from engine.play.panel import ACCENT, DIM, LIGHT, RED, Text, fitted_panel, text_
 from engine.play.view import GENERATED, REAL, Note, View
 from engine.world import World
 
-NOTE_S = 4.0
 SLOW_S = 15.0  # that it is said that the machine is too slow; the figures say so as long as it is
 FIGURES_EVERY_S = 0.25  # figures that change with each frame cannot be read
 
@@ -35,6 +34,7 @@ class HudState:
     show_graph: bool = False
     show_memory: bool = False
     mouse_is_free: bool = False
+    picture: pygame.Rect | None = None  # where in the window it lies; None: all over the area
 
 
 class Hud:
@@ -62,15 +62,16 @@ class Hud:
         height = text_height(area)
         margin = height // 2
         self._note(state.view)
+        charts: list[pygame.Rect] = []
         if not state.show_keys:  # the table needs the room
-            self._draw_charts(surface, area, state, height)
+            charts = self._draw_charts(surface, area, state, height)
         figures = pygame.Rect(0, 0, 0, 0)
         if state.show_figures and not state.show_keys:
             drawn = _panel(self._current_figures(state.view, now), height, area.size)
             figures = surface.blit(drawn, (area.x + margin, area.y + margin))
         if state.view.recording:
             self._draw_recording(surface, area, height)
-        self._draw_signs(surface, area, state, height, figures)
+        self._draw_signs(surface, area, state, height, [figures, *charts])
         if state.show_keys:
             table = self._keys(height, (area.width, area.height - 3 * height))  # below it is room for a note
             surface.blit(table, table.get_rect(midtop=(area.centerx, area.y + margin)))
@@ -82,17 +83,16 @@ class Hud:
             bottom = place.top - margin // 2
 
     def _draw_signs(
-        self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int, figures: pygame.Rect
+        self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int, taken: list[pygame.Rect]
     ) -> None:
-        """At the top, in the middle, or below the `figures`: what is not as usual, and the key that ends it."""
+        """At the top, in the middle, or below what is `taken`: what is not as usual, and the key that ends it."""
         signs = [("Paused", "P goes on")] * state.paused
         signs += [("Memory off", "M turns it on")] * (not state.view.info.get("memory_on", True))
-        signs += self._name_worlds(surface, area, state.view, height)
+        signs += self._name_worlds(surface, state.picture or area, state.view, height, taken)
         top = area.y + height // 2
         for what, key in () if state.show_keys else signs:  # the table needs the room
             sign = _panel(((Text(what, ACCENT), Text(f"   {key}", DIM)),), round(height * 1.4), area.size)
-            place = sign.get_rect(midtop=(area.centerx, top))
-            place.y = figures.bottom + height // 4 if place.colliderect(figures) else place.y
+            place = below(sign.get_rect(midtop=(area.centerx, top)), taken, height // 4)
             surface.blit(sign, place)
             top = place.bottom + height // 4
 
@@ -105,20 +105,19 @@ class Hud:
         return self.memory.draw(surface, area, memory, height, state.mouse_is_free)
 
     def _name_worlds(
-        self, surface: pygame.Surface, area: pygame.Rect, view: View, height: int
+        self, surface: pygame.Surface, picture: pygame.Rect, view: View, height: int, taken: list[pygame.Rect]
     ) -> list[tuple[str, str]]:
-        """Names above two frames side by side; else the sign that says that it is not the generated one."""
+        """Names in the corners of two frames side by side; else the sign that says that it is not the generated one."""
         if view.shows == GENERATED:
             return []
         if view.real is None:
             return [("Real game", "on its way to this moment")]
         if view.shows == REAL:
             return [("Real game", "Tab goes back")]
-        rows, columns = view.picture.shape[:2]
-        top = area.centery - min(area.width * rows // columns, area.height) // 2 - height // 4
-        for words, share in (("generated", 0.25), ("real game", 0.75)):
-            name = _panel(((Text(words),),), height, area.size)
-            surface.blit(name, name.get_rect(midbottom=(area.x + round(area.width * share), top)))
+        margin = height // 2
+        for words, left in (("generated", picture.x), ("real game", picture.centerx)):
+            name = _panel(((Text(words),),), height, (picture.width // 2 - 2 * margin, picture.height))
+            surface.blit(name, below(name.get_rect(topleft=(left + margin, picture.y + margin)), taken, height // 4))
         return []
 
     def _note(self, view: View) -> None:
@@ -128,25 +127,27 @@ class Hud:
             self._map.track.note(view)
             self._graph.note(view)
 
-    def _draw_charts(self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int) -> None:
-        """At the sides, below the figures and the sign of a recording."""
-        top, margin = area.y + 3 * height, height // 2
+    def _draw_charts(
+        self, surface: pygame.Surface, area: pygame.Rect, state: HudState, height: int
+    ) -> list[pygame.Rect]:
+        """At the sides, below the figures and the sign of a recording; where they are."""
+        top, margin, places = area.y + 3 * height, height // 2, []
         if state.show_map:
             size = max(48, area.height // 3)
-            surface.blit(self._map.draw(size, state.view), (area.right - margin - size, top))
+            places.append(surface.blit(self._map.draw(size, state.view), (area.right - margin - size, top)))
         if state.show_graph:
             graph = self._graph.draw(max(64, area.width // 4), max(24, area.height // 8))
-            surface.blit(graph, (area.x + margin, top))
+            places.append(surface.blit(graph, (area.x + margin, top)))
+        return places
 
     def changes_at(self, state: HudState, now: float) -> float:
         """When the picture changes by itself, without a new frame; time.monotonic()."""
-        gone = state.note.said + NOTE_S
-        return gone if now < gone else float("inf")
+        return state.note.gone if now < state.note.gone else float("inf")
 
     def _sentences(self, state: HudState, now: float) -> list[tuple[str, tuple[int, int, int]]]:
         """From the bottom of the window upwards."""
         sentences = []
-        if now < state.note.said + NOTE_S:
+        if now < state.note.gone:
             sentences.append((state.note.text, LIGHT))
         if state.show_keys:
             return sentences  # the table needs the room
@@ -196,6 +197,13 @@ class Hud:
                 tuple(Text(words, colour) for cell in pair for words, colour in zip(cell, (DIM, LIGHT), strict=True))
             )
         return _panel(tuple(rows), height, space, (0, 12, 23, 34))
+
+
+def below(place: pygame.Rect, taken: list[pygame.Rect], gap: int) -> pygame.Rect:
+    """A place, moved down past what is `taken` of it."""
+    while (index := place.collidelist(taken)) >= 0:
+        place = place.move(0, taken[index].bottom + gap - place.y)
+    return place
 
 
 @lru_cache(maxsize=32)

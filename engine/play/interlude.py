@@ -1,4 +1,4 @@
-"""Dialogs while the game rests: the menu, the settings screen, and the asking for a save's name."""
+"""Dialogs while the game rests: the menus, the settings screen, and the asking for a save's name."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pygame
 from engine.play.keymap import Keymap
 from engine.play.name_prompt import NamePrompt
 from engine.play.play_menu import PlayMenu
+from engine.play.save_menu import SaveMenu
 from engine.play.settings_screen import SettingsScreen
 from engine.play.window import Window
 from engine.play.worker import Worker
 
-Dialog = SettingsScreen | NamePrompt | PlayMenu
+Dialog = SettingsScreen | NamePrompt | PlayMenu | SaveMenu
 
 
 class Interlude:

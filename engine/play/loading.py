@@ -6,7 +6,7 @@ import math
 
 import pygame
 
-from engine.play.panel import ACCENT, DIM, LIGHT, fitted_line
+from engine.play.panel import ACCENT, BETWEEN, DIM, LIGHT, fitted_line, hint_line
 
 TOP, BOTTOM = (24, 27, 38), (8, 9, 13)
 PERIOD_S = 1.8  # of the light that runs along the bar
@@ -17,8 +17,9 @@ class LoadingScreen:
 
     EVERY_S = 1 / 30
 
-    def __init__(self, title: str):
-        self._title = title
+    def __init__(self, title: str, keys: str = ""):
+        """`keys`: what one plays with, in a line."""
+        self._title, self._keys = title, keys
         self._backdrop: pygame.Surface | None = None
 
     def draw(self, surface: pygame.Surface, elapsed_s: float) -> None:
@@ -40,10 +41,12 @@ class LoadingScreen:
         for words, size, colour, y in (
             (self._title, height // 7, LIGHT, 0.45),
             ("loading the network that draws this world", max(16, height // 30), DIM, 0.67),
-            ("F1 shows the keys once it plays  ·  Esc quits", max(14, height // 38), (96, 103, 120), 0.94),
         ):
             text = fitted_line(words, size, colour, round(0.98 * width))
             picture.blit(text, text.get_rect(center=(width // 2, round(height * y))))
+        keys = BETWEEN.join(["Esc quits", *[self._keys] * bool(self._keys)])
+        line = hint_line(keys, max(14, height // 34), DIM, round(0.98 * width))
+        picture.blit(line, line.get_rect(center=(width // 2, round(height * 0.93))))
         return picture
 
 

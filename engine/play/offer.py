@@ -24,10 +24,10 @@ class Offer:
 
     def __init__(self, settings: Settings, load: Load | None, kept: Kept, saves: Saves):
         """`load`: stands in for Engine.load."""
-        self._settings, self._load, self._kept, self._saves = settings, load, kept, saves
+        self._settings, self._load, self._kept, self.saves = settings, load, kept, saves
         self.unused = ""  # which of the player's settings cannot be used here, in a sentence
         self.first = shelved(settings.world)
-        self.heading = self.first.world.title if self.first else Path(settings.world).name
+        self.heading = self.first.title if self.first else Path(settings.world).name
         self._shelf = shelf(Path(settings.games), self.first) if self.first else []
 
     @property
@@ -37,11 +37,14 @@ class Offer:
 
     def title(self, shown: Shelved) -> Title:
         """The title screen of a world."""
+        from engine.play.bindings import bound, key_line
         from engine.play.title import Title
 
         settings = self._kept.over(self._settings)
         machine = f"loading for device {settings.device} with {steps_a_frame(settings.denoise_steps)}"
-        return Title(self._shelf, shown, self._saves.newest_first(shown.world.name), machine)
+        title = Title(self._shelf, shown, self.saves.newest_first(shown.world.name), machine)
+        title.keys = key_line(bound(shown.world, settings.keys.get(shown.world.name, {}))[0])
+        return title
 
     def loader(self, name: str | None = None) -> Callable[[], Engine]:
         """What loads a world, by default the first, with the settings of when it is called."""

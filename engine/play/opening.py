@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pygame
 
+from engine.errors import SaveError
 from engine.play.cards import Card
 from engine.play.loading import LoadingScreen
+from engine.play.name_prompt import NamePrompt
 from engine.play.offer import Offer, steps_a_frame
+from engine.play.save_menu import Act, SaveMenu
 from engine.play.shelf import Shelved
 from engine.play.title import Asked
 from engine.play.worker import Worker
@@ -22,7 +26,7 @@ class Opening:
         self._offer, self._worker = offer, worker
         self._shown = offer.first if chooses else None
         self._title = offer.title(self._shown) if self._shown else None
-        self._loading = LoadingScreen(offer.heading)
+        self._loading = LoadingScreen(offer.heading, self._title.keys if self._title else "")
         self._chosen_at: float | None = None  # time.monotonic
         self._note = ""  # why what was chosen could not be loaded
 
@@ -44,14 +48,52 @@ class Opening:
     def handle(self, event: pygame.event.Event) -> Asked | None:
         """An event on the title screen; what it asks for but a card or a world."""
         assert self._title
+        if event.type in (pygame.KEYDOWN, pygame.MOUSEBUTTONDOWN):
+            self._note = ""
         asked = self._title.handle(event)
         if isinstance(asked, Shelved):
             self._show(asked)
         elif isinstance(asked, Card):
-            card, worker = asked, self._worker
-            self._chosen_at, self._note = time.monotonic(), ""
-            worker.post(lambda: worker.load(card.save) if card.save else worker.open_start(card.start))
+            self._choose(asked)
         return asked if isinstance(asked, Asked) else None
+
+    def menu(self) -> SaveMenu:
+        """What to do with the selected save."""
+        assert self._title and self._title.save
+        return SaveMenu(self._title.save)
+
+    def act(self, menu: SaveMenu) -> NamePrompt | None:
+        """Do what was chosen for a save; the prompt that it takes first, if it takes one."""
+        path, saves, world = menu.card.save, self._offer.saves, self.world
+        assert path and world
+        if menu.chosen is Act.PLAY:
+            self._choose(menu.card)
+        elif menu.chosen is Act.DELETE:
+            self._change(lambda: saves.delete(path), f"{path.stem!r} is deleted")
+        elif menu.chosen is Act.RENAME:
+
+            def rename(name: str) -> None:
+                self._change(lambda: saves.rename(path, name), f"{path.stem!r} is called {name!r} now")
+
+            return NamePrompt(saves, world.name, rename, renames=path)
+        return None
+
+    def _choose(self, card: Card) -> None:
+        """Play from a card on."""
+        worker = self._worker
+        self._chosen_at, self._note = time.monotonic(), ""
+        worker.post(lambda: worker.load(card.save) if card.save else worker.open_start(card.start))
+
+    def _change(self, change: Callable[[], object], says: str) -> None:
+        """Do something to the saves, say so, and show them as they are then."""
+        assert self._shown and self._title
+        try:
+            change()
+        except SaveError as error:
+            says = str(error)
+        before, self._title = self._title, self._offer.title(self._shown)
+        self._title.come_from(before)
+        self._note = says
 
     @property
     def exists(self) -> bool:
@@ -63,7 +105,7 @@ class Opening:
         self._shown = self._shown or self._offer.first
         assert self._shown
         self._title, self._chosen_at, self._note = self._offer.title(self._shown), None, ""
-        self._loading = LoadingScreen(self._shown.world.title)
+        self._loading = LoadingScreen(self._shown.title, self._title.keys)
 
     def load_again(self) -> None:
         """The settings are others: load the world with them."""
@@ -85,5 +127,5 @@ class Opening:
         """Turn to the title screen of a world, which loads meanwhile."""
         load = self._offer.loader(chosen.name)
         self._shown, self._title, self._note = chosen, self._offer.title(chosen), ""
-        self._loading = LoadingScreen(chosen.world.title)
+        self._loading = LoadingScreen(chosen.title, self._title.keys)
         self._worker.post(lambda: self._worker.open_world(load))

@@ -87,6 +87,13 @@ def sheet(width: int, height: int) -> pygame.Surface:
     return surface
 
 
+def dim(surface: pygame.Surface) -> None:
+    """Darken all that is there, so that what is drawn over it can be read."""
+    veil = pygame.Surface(surface.get_size(), pygame.SRCALPHA)
+    veil.fill((*BACK[:3], 200))
+    surface.blit(veil, (0, 0))
+
+
 def panel(rows: Sequence[Sequence[Text]], height: int, columns: Sequence[int] = ()) -> pygame.Surface:
     """A rounded panel of text rows, `height` pixels each.
 

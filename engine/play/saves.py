@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, SaveError
 
 SUFFIX = ".save"
 AUTOSAVE = "autosave"
@@ -71,6 +71,23 @@ class Saves:
     def is_reserved(self, name: str) -> bool:
         """Whether a name is not to be had: the autosave's, or a device's on Windows."""
         return name.lower() == AUTOSAVE or name.lower().partition(".")[0].rstrip() in DEVICES
+
+    def rename(self, path: Path, name: str) -> Path:
+        """Give a save another name, which no slot has yet; its file there. Raises SaveError."""
+        there = path.with_name(name + SUFFIX)
+        try:
+            if there.exists():
+                raise SaveError(f"{name!r} is there already; nothing is renamed")
+            return path.rename(there)
+        except OSError as error:
+            raise SaveError(f"{path.stem!r} cannot be renamed: {error.strerror or error}") from error
+
+    def delete(self, path: Path) -> None:
+        """Delete a save for good. Raises SaveError."""
+        try:
+            path.unlink()
+        except OSError as error:
+            raise SaveError(f"{path.stem!r} cannot be deleted: {error.strerror or error}") from error
 
     def _free(self, world: str, name: str) -> str:
         """The name, with a number where it is taken."""

@@ -19,6 +19,7 @@ class Preferences:
     denoise_steps: int | None = None
     sensitivity: float = 0.12
     scaling: str = "smooth"
+    fullscreen: bool = False
     autosave_seconds: float = 60.0
     keys: dict[str, Binds] = field(default_factory=dict)  # by the world's name
 
@@ -33,7 +34,6 @@ class Settings(Preferences):
     title: bool = True
     threads: int | None = None
     graphs: bool = True
-    fullscreen: bool = False
     scale: float | None = None
     hud: bool = True
     script: str | None = None

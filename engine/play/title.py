@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pygame
 
+from engine.play.bindings import key_line
 from engine.play.cards import Card, Cards, save_cards, start_cards
 from engine.play.loading import backdrop
 from engine.play.panel import ACCENT, DIM, LIGHT, fitted_line, font, hint_line
 from engine.play.shelf import Shelved
 
 MOST_SAVES = 8  # cards before the start scenes
+ABOUT = "a neural network draws every frame  ·  choose where to begin"
 HOME_KEYS = "Enter plays  ·  Esc quits  ·  F10 settings  ·  arrows, mouse or gamepad choose  ·  F fullscreen"
-SAVES_KEYS = "Enter plays  ·  Esc goes back  ·  arrows, Page Up, Page Down, wheel or gamepad choose"
+SAVE_KEYS = "Enter plays on  ·  Del, right click or a gamepad's X: rename or delete  ·  Esc quits  ·  F10 settings"
+SAVES_KEYS = "Enter plays on  ·  Del, right click or a gamepad's X: rename or delete  ·  Esc goes back"
 
 
 class Asked(Enum):
@@ -27,6 +30,7 @@ class Asked(Enum):
 
     SETTINGS = "settings"
     LEAVE = "leave"
+    SAVE = "what to do with the selected save"
 
 
 class Title:
@@ -37,8 +41,8 @@ class Title:
 
         `machine`: a line about what will draw the world.
         """
-        self.machine, self.note = machine, ""
         world = current.world
+        self.machine, self.note, self.keys = machine, "", key_line(world)
         self._shelf, self._current = list(shelf), current
         self._names: list[pygame.Rect] = []  # where the names of the shelf stand
         self._corner = pygame.Rect(0, 0, 0, 0)  # where one clicks for the settings, or to go back
@@ -57,6 +61,8 @@ class Title:
             return Asked.SETTINGS
         if event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE:
             return self._leave()
+        if event.type == pygame.KEYDOWN and event.key == pygame.K_DELETE:
+            return Asked.SAVE if self.save else None
         if event.type == pygame.KEYDOWN and event.key == pygame.K_TAB and len(self._shelf) > 1:
             return self._shelf[(self._shelf.index(self._current) + 1) % len(self._shelf)]
         chosen = self._cards.handle(event)
@@ -66,7 +72,20 @@ class Title:
             self._points_at_corner = self._corner.collidepoint(event.pos)
             if not chosen and event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
                 return self._click(event.pos)
+            if event.type == pygame.MOUSEBUTTONDOWN and event.button == 3 and self.save:
+                return Asked.SAVE if self.save.place.collidepoint(event.pos) else None
         return chosen
+
+    @property
+    def save(self) -> Card | None:
+        """The selected card, if it is a save's."""
+        return self._cards.current if self._cards.current.save else None
+
+    def come_from(self, before: Title) -> None:
+        """Look at what another title screen of this world looked at, among the saves that there are by now."""
+        if before._cards is before._saves and len(self._saves.all) > MOST_SAVES:
+            self._cards = self._saves
+        self._cards.select(before._cards.selected)
 
     def draw(self, surface: pygame.Surface) -> None:
         """Draw it; pictures that are there by now are in it."""
@@ -74,20 +93,22 @@ class Title:
         if self._backdrop is None or self._backdrop.get_size() != (width, height):
             self._backdrop = backdrop(width, height)
         surface.blit(self._backdrop, (0, 0))
-        head, foot = height // 6, max(40, height // 9)
-        self._draw_names(surface, head // 2 + 4)
+        size, wide = max(14, height // 34), round(0.98 * width)
+        head, foot = height // 5, max(54, height // 7)
+        self._draw_names(surface, head * 2 // 5)
+        about = fitted_line(ABOUT, size, DIM, wide)
+        surface.blit(about, about.get_rect(center=(width // 2, head * 4 // 5)))
         self._cards.draw(surface, pygame.Rect(0, head, width, height - head - foot))
-        size = max(14, height // 34)
         words = "Settings" if self._cards is self._home else "Back"
         corner = font(size).render(words, True, ACCENT if self._points_at_corner else LIGHT)
         self._corner = surface.blit(corner, corner.get_rect(topright=(width - height // 40, height // 40)))
-        keys = HOME_KEYS if self._cards is self._home else SAVES_KEYS
+        keys = SAVES_KEYS if self._cards is self._saves else SAVE_KEYS if self.save else HOME_KEYS
         keys = f"{keys}  ·  Tab other worlds" if len(self._shelf) > 1 else keys
-        wide = round(0.98 * width)
-        told = fitted_line(self.note, size, ACCENT, wide) if self.note else hint_line(keys, size, DIM, wide)
+        told = fitted_line(self.note, size, ACCENT, wide) if self.note else hint_line(keys, size, LIGHT, wide)
         where = f"save {self._saves.selected + 1} of {len(self._saves.all)}"
         below = self.machine if self._cards is self._home else where
-        for line, share in ((told, 0.3), (fitted_line(below, size, DIM, wide), 0.72)):
+        in_play = hint_line(self.keys, size, DIM, wide)
+        for line, share in ((told, 0.22), (in_play, 0.52), (fitted_line(below, size, DIM, wide), 0.82)):
             surface.blit(line, line.get_rect(center=(width // 2, height - foot + round(foot * share))))
 
     def _leave(self) -> Asked | None:
@@ -110,7 +131,7 @@ class Title:
         """The names of the worlds in one line, the present one's bright."""
         width, height = surface.get_size()
         large = font(max(24, height // 9))
-        names = [large.render(one.world.title, True, LIGHT if one == self._current else DIM) for one in self._shelf]
+        names = [large.render(one.title, True, LIGHT if one == self._current else DIM) for one in self._shelf]
         gap = height // 12
         share = min(1.0, 0.96 * width / (sum(name.get_width() + gap for name in names) - gap))
         names = [pygame.transform.smoothscale_by(name, share) for name in names] if share < 1 else names

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.session import Attended
 
 
+NOTE_S, LETTERS_PER_S = 4.0, 12.0  # how long a sentence is shown: this long, or longer where there is more to read
 GENERATED, REAL, BOTH = "generated", "real", "both"  # what a view shows
 # Ways in which it is brought to the window's size.
 SCALINGS = {
@@ -72,3 +73,8 @@ class Note:
 
     text: str = ""
     said: float = float("-inf")
+
+    @property
+    def gone(self) -> float:
+        """When it has been shown long enough to be read."""
+        return self.said + max(NOTE_S, len(self.text) / LETTERS_PER_S)

@@ -24,7 +24,7 @@ class Window:
 
         Raises ConfigError where no window can be opened.
         """
-        self._frame_size, self.scaling, self._fullscreen = frame_size, scaling, fullscreen
+        self._frame_size, self.scaling, self.fullscreen = frame_size, scaling, fullscreen
         try:
             pygame.display.init()
             # Without a display SDL falls back on one that nobody sees.
@@ -56,8 +56,8 @@ class Window:
         """Show frames of another (width, height) from now on."""
         self._frame_size = frame_size
 
-    def draw_frame(self, frame: np.ndarray) -> None:
-        """Scale a picture, uint8 [height, width, 3], into the window; the rest of it becomes dark.
+    def draw_frame(self, frame: np.ndarray) -> pygame.Rect:
+        """Scale a picture, uint8 [height, width, 3], into the window; where it lies. The rest becomes dark.
 
         One of another shape than the frames, such as two of them, is fitted into the middle.
         """
@@ -69,6 +69,7 @@ class Window:
             surface.fill(BORDER)
         scaled = pygame.transform.smoothscale if self.scaling == "smooth" else pygame.transform.scale
         scaled(picture.convert(surface), area.size, surface.subsurface(area))
+        return area
 
     def next_scaling(self) -> str:
         """Scale frames in the next way from now on; a sentence about it."""
@@ -77,11 +78,17 @@ class Window:
         return f"scaling={self.scaling}: {SCALINGS[self.scaling]}"
 
     def toggle_fullscreen(self) -> None:
-        if not self._fullscreen:
+        if not self.fullscreen:
             self._window_size = self.surface.get_size()
-        self._fullscreen = not self._fullscreen
+        self.fullscreen = not self.fullscreen
         self._set_mode()
         self.take_mouse(self.has_mouse)
+
+    def show_as(self, scaling: str, fullscreen: bool) -> None:
+        """Be scaled so, and as large, from now on."""
+        self.scaling = scaling
+        if fullscreen != self.fullscreen:
+            self.toggle_fullscreen()
 
     def take_mouse(self, take: bool) -> None:
         """Hide the mouse and read its motion without end, or give it back to the desktop."""
@@ -111,7 +118,7 @@ class Window:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def _set_mode(self) -> None:
-        if self._fullscreen:
+        if self.fullscreen:
             pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
         else:
             pygame.display.set_mode(self._window_size, pygame.RESIZABLE)

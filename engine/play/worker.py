@@ -78,6 +78,10 @@ class Worker(CommandThread):
             self._close()
             self.changed.set()
 
+    def post_in_play(self, command: Callable[[], None]) -> None:
+        """Have `command` run between two steps, unless the session has ended by then."""
+        self.post(lambda: command() if self.view else None)
+
     # Commands, to be posted.
 
     def open_world(self, load: Callable[[], Engine]) -> None:
@@ -121,7 +125,7 @@ class Worker(CommandThread):
         was_recording = self._reel.path is not None
         self.open_start((self.view.start + 1) % self.engine.num_starts)
         if not was_recording:
-            self.say(f"start {self.view.start + 1} of {self.engine.num_starts}")
+            self.say(f"start {self.view.start} (0 to {self.engine.num_starts - 1})")
 
     def toggle_memory(self) -> None:
         """Have the network draw from its memory no more, or again."""
@@ -133,7 +137,8 @@ class Worker(CommandThread):
     def show_memory(self, shown: bool) -> None:
         """Have views tell of the memory, or no more."""
         self._shows_memory = shown
-        self._show()
+        if self.view:
+            self._show()
 
     def turn_to(self, which: str) -> None:
         """Show the real game or both worlds; asked for what is shown, the generated world again."""
@@ -202,7 +207,7 @@ class Worker(CommandThread):
     def _prepare(self, engine: Engine) -> None:
         """For an engine that plays nothing yet."""
         self._reel = Reel(engine, self.say, self.recorded)
-        self._beside = Beside(engine, self.say, lambda: self.post(self._show))
+        self._beside = Beside(engine, self.say, lambda: self.post_in_play(self._show))
         self._pacer, self._meter = Pacer(engine.world.rate), RateMeter(engine.world.rate)
         slot = self._saves and self._saves.autosave(engine.world.name)
         self._autosave = Autosave(engine, slot, self.say) if slot else None

@@ -22,7 +22,7 @@ from engine.model.network import WorldModel
 from engine.model.settings import ModelSettings
 from engine.train.codec import CodecTraining
 from engine.train.generator import GeneratorTraining
-from engine.train.loop import Stage, Trainer, rank, world_size
+from engine.train.loop import Stage, Trainer, rank, wait_for_all, world_size
 from engine.train.settings import STAGES, WHOLE, TrainSettings
 
 
@@ -101,8 +101,7 @@ def _prepare(settings: TrainSettings) -> None:
     if rank() == 0 and settings.stage in ("codec", "latents"):
         for folder in {settings.footage, settings.validation} - {""}:
             import_recordings(folder, game)
-    if dist.is_initialized():
-        dist.barrier()
+    wait_for_all()
 
 
 def _model(settings: TrainSettings) -> WorldModel:
@@ -113,6 +112,8 @@ def _model(settings: TrainSettings) -> WorldModel:
             return checkpoint.load(Path(folder), game.name)[0].train()
     if settings.init:
         raise ConfigError(f"there is no checkpoint to start from in {settings.init}")
+    if settings.stage == "ship" or (settings.stage == "latents" and not settings.codec_from):
+        raise ConfigError(f"there is no checkpoint in {settings.out} yet: train one, or init=FOLDER names one")
     torch.manual_seed(settings.seed)
     spec = game.action_spec
     sizes = config.to_dict(settings.model)
@@ -140,8 +141,7 @@ def _encode(model: WorldModel, settings: TrainSettings, device: torch.device) ->
     if rank() == 0:
         held_out = find_episodes(settings.validation or settings.footage)
         encode_footage(model.codec, held_out, unit, device).save(folder / "validation.safetensors")
-    if dist.is_initialized():
-        dist.barrier()
+    wait_for_all()
 
 
 def _ship(model: WorldModel, settings: TrainSettings) -> None:

@@ -14,6 +14,7 @@ from engine.data.stores import FrameStore
 from engine.model.codec import Codec, to_bytes
 from engine.model.network import WorldModel
 from engine.train.settings import TrainSettings
+from engine.train.state import Learner
 
 HELD_OUT = 256  # frames that evaluation looks at
 
@@ -30,6 +31,7 @@ class CodecTraining:
     def __init__(self, model: WorldModel, settings: TrainSettings, device: torch.device, rank: int = 0) -> None:
         self.model, self.settings, self.device, self.rank = model, settings, device, rank
         self.stage, self.schedule = settings.codec, settings.codec.schedule
+        self.beside: dict[str, Learner] = {}
         self.module: Codec = model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         model.requires_grad_(False)
         self.module.requires_grad_(True)

@@ -57,10 +57,15 @@ class Residual(nn.Module):
 class Adversary:
     """The critic with its own optimiser: learns at every call, and lends the generator its judgement."""
 
-    def __init__(self, settings: ModelSettings, device: torch.device, rate: float, penalty: float = 20.0) -> None:
-        self.critic = Critic(settings).to(device)
+    def __init__(
+        self, settings: ModelSettings, device: torch.device, rate: float, seed: int = 0, penalty: float = 20.0
+    ) -> None:
+        with torch.random.fork_rng(devices=[]):  # the same one in every process
+            torch.manual_seed(seed)
+            self.critic = Critic(settings).to(device)
+        self.learnt = list(self.critic.parameters())
         self.penalty = penalty
-        self.optimiser = torch.optim.AdamW(self.critic.parameters(), lr=rate, betas=(0.0, 0.99), weight_decay=0.0)
+        self.optimisers = [torch.optim.AdamW(self.learnt, lr=rate, betas=(0.0, 0.99), weight_decay=0.0)]
 
     def learn(self, real: Tensor, made: Tensor, random: torch.Generator) -> Tensor:
         """One step of the critic on latents [N, rows, columns, channels]; its loss."""
@@ -73,9 +78,10 @@ class Adversary:
             loss = F.softplus(scores[1] - scores[0]).mean()
             slope = (scores[2] - scores[0]).square().mean() + (scores[3] - scores[1]).square().mean()
             (loss + self.penalty * slope).backward()
-        share_gradients(list(self.critic.parameters()))
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        share_gradients(self.learnt)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         return loss.detach()
 
     def judge(self, real: Tensor, made: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ stream stage trains the generator on the frozen memory model, on the model's own
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,6 @@ from torch import Tensor
 from engine import checkpoint, world
 from engine.data.chunks import ChunkSampler
 from engine.data.stores import LatentStore
-from engine.errors import ConfigError
 from engine.model import pose as poses
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
 from engine.model.layers import ContextReader, Layer
@@ -33,13 +31,9 @@ from engine.train.critic import Adversary
 from engine.train.distil import Distiller
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.review import Review
+from engine.train.scorers import keep_as_teacher, load_scorer
 from engine.train.settings import GeneratorStage, TrainSettings
-
-# Sizes in which a teacher may differ from its student.
-FREE = (
-    "patch", "dim", "layers", "mlp_ratio", "registers", "encoder_layers", "memory_layers", "memory_dim",
-    "reference_dim",
-)  # fmt: skip
+from engine.train.state import Learner
 
 
 class Scene(NamedTuple):
@@ -94,8 +88,9 @@ class GeneratorTraining:
             compile_parts(model)
         self.own = OwnFrames(model, self.schedule.batch) if self.stage.own_frames else None
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
-        adversarial = self.stage.adversarial > 0
-        self.adversary = Adversary(model.settings, device, self.stage.critic_rate) if adversarial else None
+        self.adversary = self._adversary() if self.stage.adversarial else None
+        learners = {"critic": self.adversary, "imitator": self.distiller}
+        self.beside: dict[str, Learner] = {name: one for name, one in learners.items() if one is not None}
         wander = self.stage.stream_frames if self.own is not None or self.stage.review_steps > 1 else 0
         self.review = Review(model, self.held_out, wander, self.stage.review_steps)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
@@ -239,22 +234,16 @@ class GeneratorTraining:
         cut = torch.where(torch.rand(batch, generator=random, device=self.device) < 0.15, cut, torch.zeros_like(cut))
         return torch.arange(total, device=self.device) < cut.unsqueeze(1)
 
+    def _adversary(self) -> Adversary:
+        return Adversary(self.model.settings, self.device, self.stage.critic_rate, self.settings.seed)
+
     def _distiller(self) -> Distiller:
         stage, settings = self.stage, self.settings
-        teacher = self._other("teacher", settings.teacher or settings.init)
-        imitator = self._other("imitator", settings.imitator) if settings.imitator else copy.deepcopy(teacher)
+        folder = Path(settings.teacher or settings.init or keep_as_teacher(self.model, settings, self.name, self.rank))
+        teacher = load_scorer("teacher", folder, self.model, settings.world)
+        named = Path(settings.imitator) if settings.imitator else None
+        imitator = load_scorer("imitator", named, self.model, settings.world) if named else copy.deepcopy(teacher)
         return Distiller(teacher, imitator, stage.imitator_rate, 2 * stage.imitator_rate, stage.imitator_turns)
-
-    def _other(self, role: str, folder: str) -> WorldModel:
-        """A network that scores the student's frames: of any width and depth, but it reads the same chunks."""
-        if not (Path(folder) / checkpoint.MANIFEST).exists():
-            raise ConfigError(f"distil needs a {role}: {role}=FOLDER names a checkpoint's folder")
-        found = checkpoint.load(Path(folder), world.load(self.settings.world).name)[0].to(self.device)
-        mine = self.model.settings
-        free = {name: getattr(mine, name) for name in FREE}
-        if dataclasses.replace(found.settings, **free) != mine:
-            raise ConfigError(f"the {role} in {folder} and its student differ in more than {', '.join(FREE)}")
-        return found
 
     def evaluate(self, path: Path) -> dict[str, float]:
         return self.review.evaluate(path)

@@ -6,16 +6,16 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
+from engine.train import state
 from engine.train.optimiser import make_optimisers
 from engine.train.profile import StepProfile
 from engine.train.settings import Schedule, TrainSettings
@@ -34,6 +34,11 @@ class Stage(Protocol):
     @property
     def module(self) -> nn.Module:
         """What is trained: the parameters of it that want a gradient."""
+        ...
+
+    @property
+    def beside(self) -> Mapping[str, state.Learner]:
+        """What else learns meanwhile, by name."""
         ...
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
@@ -60,6 +65,12 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def wait_for_all() -> None:
+    """Go on once every process has come here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
 def share_gradients(params: Sequence[Tensor]) -> None:
     """Average the gradients of `params` over all processes."""
     if world_size() == 1:
@@ -82,11 +93,12 @@ class Trainer:
         self.stage, self.settings, self.device = stage, settings, device
         self.out = Path(settings.out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.params: list[Tensor] = [p for p in stage.module.parameters() if p.requires_grad]
+        self.state_file = state.state_file(self.out, stage.name)
+        self.learnt: list[Tensor] = [p for p in stage.module.parameters() if p.requires_grad]
         schedule = stage.schedule
         self.optimisers = make_optimisers(stage.module, schedule.rate, schedule.matrix_rate)
         self.base_rates = [[g["lr"] for g in o.param_groups] for o in self.optimisers]
-        self.ema = [p.detach().clone() for p in self.params]
+        self.ema = [p.detach().clone() for p in self.learnt]
         self.step = 0
         self.spent = 0.0  # seconds trained, over all resumptions
         self.agreed: float | None = None  # share of the schedule done, as all processes last agreed on it
@@ -144,22 +156,22 @@ class Trainer:
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
             loss, metrics = self.stage.loss(self.step, progress)
         loss.backward()
-        share_gradients(self.params)
-        norm = nn.utils.clip_grad_norm_(self.params, 1.0)
+        share_gradients(self.learnt)
+        norm = nn.utils.clip_grad_norm_(self.learnt, 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         keep = min(schedule.ema, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(self.ema, self.params, 1 - keep)
+        torch._foreach_lerp_(self.ema, self.learnt, 1 - keep)
         return {"total": loss.detach(), "gradient": norm, **metrics}
 
     def with_ema(self, do: Callable[[], dict[str, float] | None]) -> dict[str, float] | None:
         """Call `do` while the module holds its averaged weights."""
-        raw = [p.detach().clone() for p in self.params]
+        raw = [p.detach().clone() for p in self.learnt]
         with torch.no_grad():
-            torch._foreach_copy_(self.params, self.ema)
+            torch._foreach_copy_(self.learnt, self.ema)
             result = do()
-            torch._foreach_copy_(self.params, raw)
+            torch._foreach_copy_(self.learnt, raw)
         return result
 
     def _judge(self) -> dict[str, float]:
@@ -177,38 +189,14 @@ class Trainer:
         if rank() != 0:
             return
         self.with_ema(lambda: self.stage.save(self.out))
-        tensors = {f"param.{i}": p.detach() for i, p in enumerate(self.params)}
-        tensors |= {f"ema.{i}": p for i, p in enumerate(self.ema)}
-        for index, optimiser in enumerate(self.optimisers):
-            for number, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"opt.{index}.{number}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        path = self.out / f"{self.stage.name}.state"
         meta = {"step": str(self.step), "spent": repr(self.spent)}
-        save_file({k: v.contiguous() for k, v in tensors.items()}, path.with_suffix(".part"), meta)
-        path.with_suffix(".part").replace(path)
+        state.write(self.state_file, meta, self, self.ema, self.stage.beside)
 
     def _resume(self) -> None:
-        path = self.out / f"{self.stage.name}.state"
-        if not path.exists():
+        if not self.state_file.exists():
             return
-        from safetensors import safe_open
-
-        with safe_open(path, "pt") as opened:
-            meta = opened.metadata()
-        tensors = load_file(path, device=str(self.device))
+        meta = state.read(self.state_file, self.device, self, self.ema, self.stage.beside)
         self.step, self.spent = int(meta["step"]), float(meta["spent"])
-        with torch.no_grad():
-            for index, (parameter, average) in enumerate(zip(self.params, self.ema, strict=True)):
-                parameter.copy_(tensors[f"param.{index}"])
-                average.copy_(tensors[f"ema.{index}"])
-        for index, optimiser in enumerate(self.optimisers):
-            plain = optimiser.state_dict()
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in tensors.items():
-                if name.startswith(f"opt.{index}."):
-                    _, _, number, key = name.split(".")
-                    state.setdefault(int(number), {})[key] = tensor
-            optimiser.load_state_dict({"state": state, "param_groups": plain["param_groups"]})
         log.info("%s: resumed at step %d", self.stage.name, self.step)
 
     def _log(self, metrics: dict[str, float], seconds: float, progress: float) -> None:

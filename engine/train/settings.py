@@ -94,7 +94,7 @@ class TrainSettings:
     latents: str = ""  # folder of encoded footage; out/latents by default
     out: str = "runs/train"
     init: str = ""  # checkpoint folder to start from; by default the one in `out`, if there is one
-    teacher: str = ""  # checkpoint folder of the network to distil; the one in `init` by default
+    teacher: str = ""  # checkpoint folder of the network to distil; by default `init`, or what `out` held at first
     imitator: str = ""  # checkpoint folder of the network that imitates the student; a copy of the teacher by default
     codec_from: str = ""  # checkpoint folder whose codec a new network takes over, instead of training one
     device: str = "auto"

@@ -47,7 +47,8 @@ def test_n_r_and_p(player, tmp_path, capsys):
     assert not any(action.keys for action in player.engine.actions)
     meta = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("recordings/toy-*/**/recording.json"))]
     assert sorted(one["start"] for one in meta) == [0, 1]
-    assert capsys.readouterr().out.count("recorded ") == 2
+    told = capsys.readouterr().out
+    assert told.count("recorded ") == 2 and "replay=FOLDER" in told
 
 
 def test_record_begins_at_once(player, tmp_path):
@@ -137,7 +138,12 @@ def test_escape_frees_the_mouse_then_quits(player):
 def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch):
     sizes = set()
     draw_frame = Window.draw_frame
-    monkeypatch.setattr(Window, "draw_frame", lambda self, frame: (sizes.add(self.area.size), draw_frame(self, frame)))
+
+    def noted(self, frame):
+        sizes.add(self.area.size)
+        return draw_frame(self, frame)
+
+    monkeypatch.setattr(Window, "draw_frame", noted)
 
     def steps(p):
         for key in (
@@ -159,6 +165,41 @@ def test_help_hud_fullscreen_and_resizing_draw_without_fault(player, monkeypatch
 
     assert player.play(steps, "scale=1") == 0
     assert (320, 192) in sizes and len(sizes) == 2
+
+
+def test_how_the_window_is_shown_is_kept_unless_the_command_line_says_it(player, data_home):
+    def change(p):
+        p.frames(3)
+        for key in (pygame.K_F8, pygame.K_f):
+            p.press(key)
+        p.until(lambda: p.game.window.fullscreen and "scaling=sharp" in p.note())
+
+    def look(p):
+        p.frames(3)
+        assert p.game.window.fullscreen and p.game.window.scaling == "sharp"
+        p.press(pygame.K_F10)
+        p.until(lambda: p.worker.paused)
+        for key in (*[pygame.K_DOWN] * 4, pygame.K_RETURN, pygame.K_ESCAPE):
+            p.press(key)
+        p.until(lambda: not p.game.window.fullscreen)
+        assert p.game.window.scaling == "sharp"
+
+    def override(p):
+        change(p)
+        p.press(pygame.K_F10)
+        p.until(lambda: p.worker.paused)
+        p.press(pygame.K_ESCAPE)
+        p.until(lambda: not p.worker.paused)
+        assert p.game.window.fullscreen and p.game.window.scaling == "sharp"
+
+    assert player.play(change) == 0
+    kept = (data_home / "settings.yaml").read_text()
+    assert "fullscreen: true" in kept and "scaling: sharp" in kept
+    assert player.play(look) == 0
+    kept = (data_home / "settings.yaml").read_text()
+    assert "fullscreen" not in kept and "scaling: sharp" in kept
+    assert player.play(override, "fullscreen=false", "scaling=smooth") == 0
+    assert (data_home / "settings.yaml").read_text() == kept
 
 
 def test_a_script_plays_in_the_window(player, tmp_path):

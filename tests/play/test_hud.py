@@ -9,9 +9,9 @@ import pytest
 
 from engine.model.recall import Recall
 from engine.play.chart import MapPanel, Track, thinned
-from engine.play.hud import NOTE_S, SLOW_S, Hud, HudState
+from engine.play.hud import SLOW_S, Hud, HudState
 from engine.play.loading import LoadingScreen
-from engine.play.view import BOTH, GENERATED, REAL, MemoryView, Note, View
+from engine.play.view import BOTH, GENERATED, NOTE_S, REAL, MemoryView, Note, View
 from engine.session import Attended
 from engine.world import FrameSize, Key, World
 
@@ -84,8 +84,17 @@ def test_the_world_shown_is_named(drawn):
     assert drawn(view=view(shows=REAL, real=real))[200:440, :40].any()
     assert drawn(view=view(shows=BOTH))[200:440, :40].any()
     both = drawn(view=view(shows=BOTH, real=real))
-    assert both[100:200, 60:100].any() and both[440:540, 60:100].any() and not both[200:440].any()
+    assert both[:100, :40].any() and both[320:440, :40].any() and not both[200:320].any()
     assert not drawn(view=view(shows=GENERATED)).any()
+
+
+def test_names_side_by_side_do_not_cover_the_panels(drawn):
+    shown = {"show_graph": True, "picture": pygame.Rect(0, 60, 640, 192)}
+    at = {"number": 1, "latency_ms": 70.0}
+    alone = drawn(view=view(**at), **shown)
+    named = drawn(view=view(shows=BOTH, real=np.zeros((48, 80, 3), np.uint8), **at), **shown)
+    assert np.array_equal(alone[:200, :96], named[:200, :96]) and alone[:200, 48:96].any()
+    assert named[:200, 96:130].any() and named[320:440, 66:96].any()
 
 
 def test_the_map_and_the_graph_are_at_the_sides(drawn):
@@ -157,6 +166,7 @@ def test_places_are_thinned_but_none_is_lost_sight_of():
 
 
 def test_a_note_goes_by_itself(drawn):
+    assert Note("x" * 120, 0.0).gone == 10.0  # it takes that long to read
     note = Note("hello", 100.0 - NOTE_S - 0.1)
     assert not drawn(note=note).any()
     hud = Hud(WORLD)

@@ -9,7 +9,7 @@ from engine.play.saves import LONGEST_NAME, Saves
 
 @pytest.fixture
 def prompt(tmp_path):
-    return NamePrompt(Saves(tmp_path), "toy")
+    return NamePrompt(Saves(tmp_path), "toy", print)
 
 
 def write(prompt, text):
@@ -35,11 +35,11 @@ def test_what_is_typed_replaces_the_proposal_or_goes_on_after_it(tmp_path, promp
     write(prompt, "7 ")
     press(prompt, pygame.K_RETURN)
     assert prompt.taken and prompt.name == "Höhle 7"
-    longer = NamePrompt(Saves(tmp_path), "toy")
+    longer = NamePrompt(Saves(tmp_path), "toy", print)
     press(longer, pygame.K_END)
     write(longer, " b")
     assert longer.name.endswith(" b") and longer.name.startswith("save 20")
-    emptied = NamePrompt(Saves(tmp_path), "toy")
+    emptied = NamePrompt(Saves(tmp_path), "toy", print)
     press(emptied, pygame.K_BACKSPACE, pygame.K_RETURN)
     assert emptied.name == "" and emptied.is_open and "type a name" in emptied.note
 
@@ -86,6 +86,39 @@ def test_the_proposal_is_never_a_name_that_is_there(tmp_path):
     (tmp_path / "toy").mkdir()
     saves.named("toy", saves.proposal("toy")).write_text("")
     assert not saves.named("toy", saves.proposal("toy")).exists()
+
+
+def test_a_save_is_renamed_to_a_name_that_is_free(tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "a.save").write_text("")
+    old = tmp_path / "toy" / "autosave.save"
+    unchanged, other = (NamePrompt(Saves(tmp_path), "toy", print, renames=old) for _ in range(2))
+    assert unchanged.name == "autosave"
+    press(unchanged, pygame.K_RETURN)
+    assert not unchanged.is_open and not unchanged.taken
+    write(other, "a")
+    press(other, pygame.K_RETURN, pygame.K_RETURN)
+    assert other.is_open and "type another name" in other.note
+    write(other, "b")
+    press(other, pygame.K_RETURN)
+    assert other.taken and other.name == "ab"
+
+
+def test_a_gamepad_chooses_letters(prompt):
+    def stick(*keys):
+        for key in keys:
+            prompt.handle(pygame.event.Event(pygame.KEYDOWN, key=key, pad=True))
+
+    press(prompt, pygame.K_DOWN)
+    assert prompt.name.startswith("save 20")  # a keyboard's arrows choose none
+    stick(pygame.K_DOWN, pygame.K_DOWN)
+    assert prompt.name == "b"
+    stick(pygame.K_UP, pygame.K_UP)
+    assert prompt.name == "9"  # a name begins with a letter or a figure
+    stick(pygame.K_RIGHT, pygame.K_UP, pygame.K_RIGHT, pygame.K_DOWN, pygame.K_DOWN)
+    assert prompt.name == "9.c"
+    stick(pygame.K_LEFT, pygame.K_DELETE, pygame.K_RETURN)
+    assert prompt.taken and prompt.name == "9" and prompt._hint.startswith("A takes it")
 
 
 def test_while_one_types_keys_are_letters_and_the_world_rests(player, tmp_path):

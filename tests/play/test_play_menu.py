@@ -31,7 +31,7 @@ def test_every_item_is_reached_and_says_what_it_chooses(surface):
     assert not {pygame.K_ESCAPE, pygame.K_BACKSPACE} & set(seen)
     across = PlayMenu(has_title=False)
     press(across, *[pygame.K_DOWN] * 3, pygame.K_RIGHT, pygame.K_RIGHT, pygame.K_LEFT)
-    assert across._selected == 3 and not any(chosen is Leave.TITLE for _, _, chosen in across._items)
+    assert across._selected == 3 and not any(item.value is Leave.TITLE for item in across._items)
     press(across, pygame.K_ESCAPE)
     assert not across.is_open and across.chosen is None
 

@@ -43,7 +43,7 @@ def click(screen, place, button=1):
 
 
 def test_every_setting_is_changed_by_arrows_and_kept(screen):
-    for label, expected in zip(LABELS, ("cpu", 1, 0.15, "sharp", 120.0), strict=True):
+    for label, expected in zip(LABELS, ("cpu", 1, 0.15, "sharp", True, 120.0), strict=True):
         go_to(screen, label)
         press(screen, pygame.K_RIGHT)
         assert getattr(screen._kept.current, screen._row.choice.name) == expected

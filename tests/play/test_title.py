@@ -153,6 +153,22 @@ def test_trained_games_of_ones_own_stand_beside_the_shipped_world(games):
     assert [one.name for one in shelf(games / "none", doom)] == ["doom"]
 
 
+def test_other_weights_for_a_shipped_world_stand_beside_it(games):
+    for name, told in (
+        ("tuned", '{"world": "doom"}'),
+        ("foreign", '{"world": "quake"}'),
+        ("torn", "{"),
+        ("odd", "[1]"),
+    ):
+        (games / name).mkdir()
+        (games / name / "manifest.json").write_text(told)
+    doom, tuned = shelved("doom"), shelved(str(games / "tuned"))
+    assert doom and tuned and tuned.world == doom.world
+    assert [one.title for one in shelf(games, doom)] == ["Doom", "Lamp", "Pole", "Doom, tuned"]
+    assert [one.title for one in shelf(games, tuned)] == ["Doom, tuned", "Doom", "Lamp", "Pole"]
+    assert not any(shelved(str(games / name)) for name in ("foreign", "torn", "odd"))
+
+
 def test_a_game_of_ones_own_is_chosen_and_started(player, games):
     def by_key(p):
         p.until(lambda: p.worker and pygame.display.get_init() and pygame.display.get_surface())

@@ -238,3 +238,18 @@ def test_a_long_way_is_broken_off_when_the_window_closes(games):
     began = time.monotonic()
     made.close()
     assert time.monotonic() - began < 0.5 and games.opened[0].closed
+
+
+def test_a_session_may_end_while_the_real_game_is_on_its_way(worker, games):
+    games.step_s = 0.02
+    until(lambda: worker.view.number > 10)
+    worker.post_in_play(lambda: worker.turn_to(BOTH))
+    until(lambda: games.opened)
+    worker.post_in_play(worker.end_session)
+    for command in (worker.toggle_memory, worker.next_start, worker.begin_rewind, worker.end_session):
+        worker.post_in_play(command)  # by keys that were pressed too late
+    worker.post(lambda: worker.show_memory(True))
+    until(lambda: worker.view is None and games.opened[-1].closed)
+    worker.post(lambda: worker.open_start(2))
+    until(lambda: worker.view or worker.error)
+    assert worker.error is None and worker.view.start == 2 and worker.view.memory

@@ -33,6 +33,16 @@ def test_the_critic_pulls_towards_what_is_true() -> None:
     assert all(p.grad is None for p in adversary.critic.parameters())
 
 
+def test_every_process_begins_with_the_same_critic() -> None:
+    settings = random_model().settings
+    weights = []
+    for rank in range(2):
+        torch.manual_seed(rank)
+        weights.append(Adversary(settings, torch.device("cpu"), 1e-3, seed=7).critic.state_dict())
+        assert torch.initial_seed() == rank
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
 class Fixed:
     """Networks that say one number whatever they are shown."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from engine import checkpoint
 from engine.train import loop
 from engine.train.__main__ import main, see_own_gpu
+from engine.train.generator import GeneratorTraining
 from engine.train.settings import TrainSettings
 from tests.toy import HERE, TINY, record_play, write_footage
 
@@ -94,6 +96,74 @@ def test_resumed_equals_uninterrupted(trained: Path) -> None:
         torch.testing.assert_close(parts[name], tensor, rtol=0, atol=0, msg=name)
 
 
+CRITIC = ["stream.adversarial=0.5", "stream.pure=0.9"]
+DISTIL = ["stream.own_frames=1", "stream.distil=1", "stream.truth=0.1"]
+
+
+def begun_from(trained: Path, out: str) -> list[str]:
+    """Settings to go on from what was trained, in another folder."""
+    shutil.copytree(trained / "run", trained / out, ignore=shutil.ignore_patterns("*.state", "latents", "teacher"))
+    return [f"latents={trained / 'run' / 'latents'}"]
+
+
+@pytest.fixture
+def unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judging takes most of the time of so short a training."""
+    monkeypatch.setattr(GeneratorTraining, "evaluate", lambda stage, path: {})
+
+
+@pytest.mark.usefixtures("unjudged")
+@pytest.mark.parametrize("more", [CRITIC, DISTIL])
+def test_what_learns_beside_is_resumed(trained: Path, more: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    name = "critic" if more is CRITIC else "imitator"
+    start = begun_from(trained, name)
+    assert train(trained, "stream", 2, name, *start, *more) == 0
+    before, folder = load_file(trained / name / "stream.state"), trained / name
+    mine = [key for key in before if key.startswith(f"{name}/")]
+    assert any("/opt." in key for key in mine) and any("/param." in key for key in mine)
+    assert train(trained, "stream", 2, name, *start, *more) == 0  # there is nothing left to do
+    after = load_file(folder / "stream.state")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert train(trained, "stream", 3, name, *start, *more) == 0
+    after = load_file(folder / "stream.state")
+    steps = [key for key in mine if key.endswith(".step")]
+    assert steps and all(float(before[key]) < float(after[key]) for key in steps)
+    old = {key: tensor for key, tensor in after.items() if "/" not in key}  # as earlier versions wrote it
+    save_file(old, folder / "stream.state", {"step": "3", "spent": "1.0"})
+    assert train(trained, "stream", 4, name, *start, *more) == 0
+    assert f"the {name} begins anew" in caplog.text
+
+
+@pytest.mark.usefixtures("unjudged")
+def test_a_teacher_is_what_the_stage_began_with(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = begun_from(trained, "pupil")
+    began = load_file(trained / "pupil" / "model.safetensors")
+    for steps in (2, 3):
+        assert train(trained, "stream", steps, "pupil", *start, *DISTIL) == 0
+        teacher, pupil = (load_file(trained / "pupil" / part / "model.safetensors") for part in ("teacher", "."))
+        assert all(torch.equal(began[key], teacher[key]) for key in began)
+        assert any(not torch.equal(pupil[key], teacher[key]) for key in began)
+    assert train(trained, "stream", 2, "nothing", *start, *DISTIL) == 2
+    assert "distil needs a teacher" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("unjudged")
+def test_a_state_that_is_none_is_one_sentence(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = begun_from(trained, "broken")
+    assert train(trained, "stream", 1, "broken", *start) == 0
+    path = trained / "broken" / "stream.state"
+    whole = path.read_bytes()
+    other = {"param.0": torch.zeros(3), "ema.0": torch.zeros(3)}
+    for spoil in (
+        lambda: path.write_bytes(whole[: len(whole) // 2]),
+        lambda: path.write_bytes(b"cos\nsystem\n(S'true'\ntR."),
+        lambda: save_file(other, path, {"step": "1", "spent": "1.0"}),
+    ):
+        spoil()
+        assert train(trained, "stream", 2, "broken", *start) == 2
+        assert "resume=false begins anew" in capsys.readouterr().err
+
+
 def test_one_command_trains_everything(tmp_path: Path) -> None:
     write_footage(tmp_path / "footage", episodes=2, frames=40)
     short = [f"{stage}.schedule.{key}" for stage in ("codec", "generator", "stream") for key in ("steps=2", "batch=2")]
@@ -134,6 +204,10 @@ def test_wrong_settings_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "codecs" in capsys.readouterr().err
     assert main([f"world={HERE}", f"footage={tmp_path}", f"out={tmp_path}", "device=cpu", *TINY]) == 2
     assert "no footage" in capsys.readouterr().err
+    for stage in ("ship", "latents"):
+        assert train(tmp_path, stage, 0, "none") == 2
+        assert "no checkpoint in" in capsys.readouterr().err
+    assert not (tmp_path / "none" / "shipped").exists()
 
 
 @pytest.mark.parametrize(
@@ -167,7 +241,7 @@ def test_a_codec_of_other_sizes_is_not_taken_over(trained: Path, capsys: pytest.
 
 def test_processes_agree_at_once_and_then_every_few_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Nothing:
-        name, schedule, module = "codec", loop.Schedule(steps=100), torch.nn.Linear(2, 2)
+        name, schedule, module, beside = "codec", loop.Schedule(steps=100), torch.nn.Linear(2, 2), {}
 
     asked = []
     monkeypatch.setattr(loop, "world_size", lambda: 2)

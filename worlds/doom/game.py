@@ -218,7 +218,8 @@ def all_maps(wad: str | Path | None) -> tuple[Path, list[str]]:
     try:
         maps = map_names(path)
     except (OSError, struct.error) as error:
-        raise WorldError(f"the WAD {path} cannot be read: {error}") from error
+        what = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise WorldError(f"the WAD {path} cannot be read: {what}") from error
     if not maps:
         raise WorldError(f"{path} is not a WAD file with maps in it")
     return path, maps
