@@ -85,8 +85,10 @@ class Rollout:
         asked, self.decoded = self._turn(action), None
         given = self._noise(), asked, self.anchor, self._time(), action
         latent, pose = self.passes.imagine(levels or self.levels, *given)
-        if self.passes.lazy and (self.num_frames + 1) % self.model.settings.block_frames == 0:
-            latent = as_kept(latent)  # so what memory will show of this frame need not be decoded again
+        # What memory will show of a frame then need not be decoded again. Of every frame: in a batch, blocks end
+        # with other frames than in a session of its own.
+        if self.passes.lazy:
+            latent = as_kept(latent)
         return latent, pose
 
     @torch.no_grad()
