@@ -16,7 +16,7 @@ from engine.core import Engine  # noqa: E402
 from engine.data import own_game  # noqa: E402
 from engine.data.episode import find_episodes, open_episode  # noqa: E402
 from engine.play import app  # noqa: E402
-from engine.play.shelf import Shelved, shelf  # noqa: E402
+from engine.play.shelf import shelf, shelved  # noqa: E402
 from engine.train.__main__ import main as train  # noqa: E402
 from tests.test_snippets import snippets  # noqa: E402
 from tests.toy import TINY, record_play  # noqa: E402
@@ -51,7 +51,8 @@ def test_the_guide_leads_to_a_game(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     first, own = (line for line in commands("engine.train") if "lamp" in line)
     assert train([*shlex.split(first), *FEW]) == 0
-    assert [one.world.name for one in shelf(Path("games"), Shelved("doom", worlds.load("doom")))] == ["doom", "lamp"]
+    doom = shelved("doom")
+    assert doom and [one.world.name for one in shelf(Path("games"), doom)] == ["doom", "lamp"]
     with Engine.load("games/lamp", device="cpu") as engine:
         start = open_episode(find_episodes("games/lamp/validate")[0])
         np.testing.assert_array_equal(engine.reset(0), start.frames()[20 + 11])

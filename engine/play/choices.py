@@ -53,7 +53,7 @@ CHOICES = (
     Choice("scaling", "Scaling", tuple(SCALINGS), str, lambda value: SCALINGS[value]),
     Choice(
         "fullscreen", "Fullscreen", (False, True), lambda value: "on" if value else "off",
-        lambda _: "F turns it on and off everywhere",
+        lambda _: "F turns it on and off as well, in play and on the title screen",
     ),
     Choice(
         "autosave_seconds", "Autosave", (0.0, 30.0, 60.0, 120.0, 300.0),
