@@ -4,6 +4,7 @@ import os
 
 os.environ["SDL_VIDEODRIVER"] = os.environ.get("SDL_VIDEODRIVER", "dummy")
 
+import pygame
 import pytest
 
 from engine.action import Action
@@ -56,3 +57,12 @@ def started():
     for worker in workers:
         worker.stop()
         assert not worker.is_alive()
+
+
+@pytest.fixture
+def surface():
+    """The usual window's surface."""
+    pygame.display.init()
+    pygame.font.init()
+    yield pygame.display.set_mode((960, 576))
+    pygame.display.quit()

@@ -6,14 +6,6 @@ import pytest
 from engine.play.play_menu import Leave, PlayMenu
 
 
-@pytest.fixture
-def surface():
-    pygame.display.init()
-    pygame.font.init()
-    yield pygame.display.set_mode((960, 576))
-    pygame.display.quit()
-
-
 def press(menu, *keys):
     for key in keys:
         menu.handle(pygame.event.Event(pygame.KEYDOWN, key=key))

@@ -14,14 +14,6 @@ from engine.play.shelf import shelved
 from engine.play.title import Asked, Title
 
 
-@pytest.fixture
-def surface():
-    pygame.display.init()
-    pygame.font.init()
-    yield pygame.display.set_mode((960, 576))
-    pygame.display.quit()
-
-
 def press(menu, *keys):
     for key in keys:
         menu.handle(pygame.event.Event(pygame.KEYDOWN, key=key))
