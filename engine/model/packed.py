@@ -76,7 +76,7 @@ class PackedConvolution:
 
     def __init__(self, layer: nn.Conv2d) -> None:
         self.layer, self.version = layer, -1
-        self.kernels: dict[torch.Size, int8.Rows] = {}  # by the picture's shape
+        self.kernels: dict[torch.Size, int8.Rows | None] = {}  # by the picture's shape; None: not in int8
 
     def __call__(self, x: Tensor) -> Tensor:
         """[N, in_channels, rows, columns] -> [N, out_channels, rows, columns]."""
@@ -87,8 +87,21 @@ class PackedConvolution:
         if layer.weight._version != self.version:
             self.kernels, self.version = {}, layer.weight._version
         if x.shape not in self.kernels:
-            self.kernels[x.shape] = int8.kernel(layer.weight, how, x.shape)
-        return int8.convolve(x, self.kernels[x.shape], layer.bias, how)
+            self.kernels[x.shape] = self._lay_out(x, how)
+        rows = self.kernels[x.shape]
+        if rows is None:
+            return layer._conv_forward(x, layer.weight, layer.bias)
+        return int8.convolve(x, rows, layer.bias, how)
+
+    def _lay_out(self, x: Tensor, how: int8.How) -> int8.Rows | None:
+        """The kernel for pictures like x; None where oneDNN cannot multiply them, as with some shapes."""
+        try:
+            rows = int8.kernel(self.layer.weight, how, x.shape)
+            int8.convolve(x, rows, self.layer.bias, how)
+        except RuntimeError as error:
+            log.info("a convolution stays as it is: %s", error)
+            return None
+        return rows
 
 
 def pack(model: nn.Module) -> None:

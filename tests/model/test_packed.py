@@ -141,3 +141,14 @@ def test_what_this_pytorch_cannot_do_is_found_out(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(int8, "matrix", missing)
     assert not int8.is_fast.__wrapped__()
+
+
+@torch.no_grad()
+def test_a_convolution_that_int8_refuses_stays_as_it_is(monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("could not create a primitive descriptor")
+
+    monkeypatch.setattr(int8, "kernel", refuse)
+    layer = torch.nn.Conv2d(128, 128, 3, padding=1).bfloat16()
+    x = torch.randn(1, 128, 6, 8).bfloat16()
+    assert torch.equal(PackedConvolution(layer)(x), layer(x))
