@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine import config
+from engine import world as worlds
 from engine.errors import CheckpointError, ConfigError, shown
 from engine.model.network import WorldModel
 from engine.model.settings import ModelSettings
@@ -72,10 +73,15 @@ def save(folder: Path | str, model: WorldModel, world: str, notes: dict[str, Any
 
 
 def find(name: Path | str) -> Path:
-    """The folder of a checkpoint, from a world's name (the one shipped for it), its path, or that of its game."""
+    """The folder of a checkpoint, from a world's name (the one shipped for it), its path, or that of its game.
+
+    Raises CheckpointError, or WorldError, naming the nearest world, for a plain name that is none.
+    """
     for folder in (Path(name), Path(name) / "checkpoint", CHECKPOINTS / str(name)):
         if os.path.isfile(folder / MANIFEST):
             return folder
+    if "/" not in str(name):
+        worlds.load(str(name))  # raises, naming the nearest
     known = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{MANIFEST}"))
     shipped = f"shipped: {', '.join(known)}" if known else "none is shipped"
     raise CheckpointError(

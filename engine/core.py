@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,9 +81,6 @@ class Engine:
         chosen = find_device(device)
         if not isinstance(name, (str, Path)) or not str(name):
             raise ConfigError(f"name is a world's name or a checkpoint's folder, not {name!r}")
-        name = str(name)
-        if not os.path.exists(Path(name) / checkpoint.MANIFEST) and "/" not in name and name not in worlds.names():
-            worlds.load(name)  # raises, naming the nearest world
         folder = checkpoint.find(name)
         model, manifest = checkpoint.load(folder)
         world = worlds.load(folder if (folder / "world.yaml").is_file() else manifest.world)
@@ -178,9 +174,9 @@ class Engine:
             raise SessionError(f"memory is used or not, True or False, not {on!r}")
         self.set_recall(replace(self.recall, on=on))
 
-    def attended(self) -> list[Attended]:
-        """The memory entries that the present frame was drawn from, for a person to look at."""
-        return self._present().attended()
+    def attended(self, weigh: bool = False) -> list[Attended]:
+        """What of memory the present frame was drawn from. weigh: have the next one measure its attention to each."""
+        return self._present().attended(weigh)
 
     @property
     def past(self) -> Past | None:

@@ -33,9 +33,11 @@ class Attended:
     slot: int  # of the cache's memory slots; an entry keeps its slot while it is wanted
     pose: tuple[float, float, float, float]  # where it was seen from: x, y, z, angle in degrees
     # How much of what lies before the camera it saw, from a like distance and side, 0..1. This is told by the poses
-    # alone, and is what entries are chosen by; what the network's attention makes of them is not measured.
+    # alone, and is what entries are chosen by.
     coverage: float
     picture: np.ndarray  # uint8 [height, width, 3], a thumbnail of the last frame of its block
+    # How much of the frame's attention it got, 0..1, in the layers that read memory (weighing.py); None: not measured.
+    weight: float | None = None
 
 
 class Session:
@@ -57,6 +59,7 @@ class Session:
         self.thumbnails: list[np.ndarray] = []  # of each entry of the bank
         self.origin: int | None = None  # the start scene that the history is of; None if it is of none
         self.done: list[np.ndarray] = []  # actions since the history, encoded
+        self.weighed = -1  # number of the frame that the rollout's weights are of
 
     @property
     def num_frames(self) -> int:
@@ -95,15 +98,21 @@ class Session:
         self.trail[-1] = replace(self.trail[-1], recall=recall)
 
     @torch.inference_mode()
-    def attended(self) -> list[Attended]:
-        """The entries that the present frame was drawn from, by slot."""
-        bank, now = self.rollout.banks[0], self.rollout.pose
+    def attended(self, weigh: bool = False) -> list[Attended]:
+        """The entries that the present frame was drawn from, by slot.
+
+        weigh: have the next frame measure how much it attends to each.
+        """
+        bank, now, passes = self.rollout.banks[0], self.rollout.pose, self.rollout.passes
+        passes.weighs = weigh
+        weights = passes.weights if self.weighed == self.num_frames else None
+        given = [None] * len(self.rollout.slots[0]) if weights is None else weights[0].tolist()
         held = [(slot, entry) for slot, entry in enumerate(self.rollout.slots[0].tolist()) if entry >= 0]
         seen_from = bank.poses[[entry for _, entry in held]]
         points, fov = probe_points(now, bank.settings.fov), bank.settings.fov
         covered = coverage(seen_from[None], now[:, None, :2].expand_as(points), points, fov)[0].mean(dim=-1).tolist()
         return [
-            Attended(entry, slot, poses.to_game(pose, self.pose_unit), share, self.thumbnails[entry])
+            Attended(entry, slot, poses.to_game(pose, self.pose_unit), share, self.thumbnails[entry], given[slot])
             for (slot, entry), pose, share in zip(held, seen_from, covered, strict=True)
         ]
 
@@ -151,6 +160,7 @@ class Session:
         latent, pose = self.rollout.propose(told.unsqueeze(0))
         arriving = Fetch(self.rollout.decode(latent), pose)  # the commit is made meanwhile
         self.rollout.observe(latent, told.unsqueeze(0), pose)
+        self.weighed = self.num_frames
         self._note_moment(latent[0], told, None)
         self.done.append(np.array(action, dtype=np.float32))
         pixels, told_pose = arriving.wait()
@@ -243,5 +253,6 @@ class Session:
 
     def _resume(self, bank: MemoryBank) -> np.ndarray:
         resume(self.rollout, tuple(self.trail)[-self.window :], bank)
+        self.weighed = -1
         del self.thumbnails[self.num_entries :], self.done[self.num_frames - self.begun :]
         return self.frame()

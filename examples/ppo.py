@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
-from stable_baselines3 import PPO  # pyright: ignore[reportMissingImports]
+
+try:
+    from stable_baselines3 import PPO  # pyright: ignore[reportMissingImports]
+except ImportError:
+    sys.exit("this example needs Stable-Baselines3: pip install stable-baselines3")
 
 import engine.env  # makes the worlds known to Gymnasium
 from engine import Action, EngineError

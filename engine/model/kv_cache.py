@@ -22,7 +22,7 @@ class Held(NamedTuple):
     both: Tensor
     tokens: int
 
-    def join(self, own: Tensor) -> tuple[Tensor, Tensor, object]:
+    def join(self, query: Tensor, own: Tensor) -> tuple[Tensor, Tensor, object]:
         """Write the denoised frame's own keys and values behind the context's; all of them, and no mask."""
         self.both[:, :, :, -self.tokens :] = own
         return self.both[0], self.both[1], None

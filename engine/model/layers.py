@@ -21,8 +21,11 @@ NEUTRAL = (1.0, 0.0, 1.0, 1.0, 0.0, 1.0)  # scale, shift and gate of attention, 
 class LayerContext(Protocol):
     """What one layer attends to beside its own tokens."""
 
-    def join(self, own: Tensor) -> tuple[Tensor, Tensor, object]:
-        """Own keys and values [2, B, heads, N, head_dim] -> those of the context and the layer's own, and a mask."""
+    def join(self, query: Tensor, own: Tensor) -> tuple[Tensor, Tensor, object]:
+        """Own keys and values [2, B, heads, N, head_dim] -> those of the context and the layer's own, and a mask.
+
+        query: [B, heads, N, head_dim], what is going to ask them.
+        """
         ...
 
 
@@ -106,7 +109,7 @@ class Layer(nn.Module):
         moved = moved.to(qkv.dtype).permute(2, 0, 3, 1, 4)
         (query, key, value), mask = moved, None
         if context is not None:
-            key, value, mask = context.join(moved[1:])
+            key, value, mask = context.join(query, moved[1:])
         out = attend(query, key, value, mask).transpose(1, 2)  # type: ignore[arg-type]
         return self.out(place.back(out).to(qkv.dtype).reshape(batch, frames, tokens, dim))
 

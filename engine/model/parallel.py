@@ -94,7 +94,7 @@ class Beside(NamedTuple):
     values: list[Tensor]
     mask: object
 
-    def join(self, own: Tensor) -> tuple[Tensor, Tensor, object]:
+    def join(self, query: Tensor, own: Tensor) -> tuple[Tensor, Tensor, object]:
         return torch.cat([*self.keys, own[0]], dim=2), torch.cat([*self.values, own[1]], dim=2), self.mask
 
 

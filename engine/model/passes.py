@@ -24,6 +24,7 @@ from engine.model.parallel import looking_back
 from engine.model.reprojection import Picked, Shown, pick_views
 from engine.model.rope import Place
 from engine.model.sampler import denoise
+from engine.model.weighing import Weighing
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
@@ -62,6 +63,8 @@ class Passes:
         self.lazy = device.type == "cpu" and record is None
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
+        self.weighs = False  # whether the next frame tells how much it attends to each slot
+        self.weights: Tensor | None = None  # what the last frame told, [B, slots] (weighing.py)
 
     def clear(self) -> None:
         """Make the buffers as they were at first."""
@@ -70,6 +73,7 @@ class Passes:
         self.picture.zero_()
         self.undrawn.zero_()
         self.shown.nearness.fill_(1)
+        self.weighs, self.weights = False, None
 
     def look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """From where the coming frame is seen [B, SIZE], the cameras that memory is chosen for [B, 2, SIZE], and how
@@ -88,7 +92,9 @@ class Passes:
         self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The frame after `action` out of noise [B, 1, rows, columns, channels]: its latent and pose."""
-        latent, pose = self.graphs.call(self._imagine, (tuple(levels),), noise, asked, anchor, time, action)
+        given = noise, asked, anchor, time, action
+        latent, pose, *weights = self.graphs.call(self._imagine, (tuple(levels), self.weighs), *given)
+        self.weighs, self.weights = False, weights[0] if weights else None
         return latent, pose
 
     def commit(
@@ -180,12 +186,15 @@ class Passes:
         return (torch.cat([torch.where(filled, index, -1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1),)
 
     def _imagine(
-        self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
-    ) -> tuple[Tensor, ...]:
+        self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor,
+        action: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
         place, scaled, reference = self.prepare(asked, anchor, time, action)
-        latent, motion = denoise(self.model.generator, noise, levels, scaled, place, self.cache, reference)
+        context = Weighing(self.cache) if weighs else self.cache
+        latent, motion = denoise(self.model.generator, noise, levels, scaled, place, context, reference)
         latent = self.model.codec.bound(latent)
-        return latent[:, 0], poses.advance(asked, motion[:, 0].float())
+        weights = (context.shares(),) if isinstance(context, Weighing) else ()
+        return latent[:, 0], poses.advance(asked, motion[:, 0].float()), *weights
 
     def _commit(
         self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor,

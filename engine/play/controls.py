@@ -101,5 +101,6 @@ class Controls:
 
     def _toggle(self, panel: str) -> None:
         self.shown[panel] = not self.shown[panel]
-        shows_memory = self.shown["memory"] or self.shown["map"]
-        self._worker.post(lambda: self._worker.show_memory(shows_memory))
+        weighs_memory = self.shown["memory"]
+        shows_memory = weighs_memory or self.shown["map"]
+        self._worker.post(lambda: self._worker.show_memory(shows_memory, weighs_memory))

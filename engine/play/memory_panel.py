@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pygame
 
 from engine.model.recall import Recall
-from engine.play.panel import ACCENT, DIM, LIGHT, Text, fitted_panel, font, sheet
+from engine.play.panel import ACCENT, DIM, LIGHT, Text, fitted_line, fitted_panel, font, sheet
 from engine.play.view import MemoryView
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 GAP_SHARE = 0.12  # of a picture's width, between pictures
+BAR = (62, 68, 84)  # of a weight, where there is none
 LEFT, RIGHT = 1, 3  # mouse buttons
-WHAT = "drawn from these memories; % of the view that each one saw"
+WHAT = "drawn from these memories: the attention that each got, and how much of the view it saw"
+UNKNOWN = "–"  # of a frame that was drawn before the panel was open
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Change:
 
 
 class MemoryPanel:
-    """A row of thumbnails, one for each memory slot, each with its coverage; pinned ones are framed."""
+    """A row of thumbnails, one for each memory slot, each with its weight and coverage; pinned ones are framed."""
 
     def __init__(self) -> None:
         self._spots: list[tuple[pygame.Rect, int]] = []  # in the window, and which entry is there
@@ -50,18 +52,21 @@ class MemoryPanel:
         if not memory.attended:
             line = pygame.Rect(area.x + margin, area.bottom - margin, area.width - 2 * margin, 0)
             return self._draw_head(surface, line, memory, height, is_free)
-        gap, label, tall = wide * GAP_SHARE, max(10, round(wide / 4)), wide * area.height / area.width
-        strip = sheet(area.width - 2 * margin, round(tall + label + 3 * gap))
+        gap, label, tall = wide * GAP_SHARE, max(10, round(wide / 5)), wide * area.height / area.width
+        strip = sheet(area.width - 2 * margin, round(tall + 2 * font(label).get_height() + 3.5 * gap))
         left, top = area.x + margin, area.bottom - margin - strip.get_height()
         surface.blit(strip, (left, top))
+        most = max((attended.weight or 0.0 for attended in memory.attended), default=0.0)
         for attended in memory.attended:
             x = left + gap + attended.slot * (wide + gap)
             place = pygame.Rect(round(x), round(top + gap), round(wide), round(tall))
             self._spots.append((place, attended.entry))
             colour = ACCENT if attended.entry in memory.recall.pinned else LIGHT
             _draw_picture(surface, place, attended, colour)
-            share = font(label).render(f"{100 * attended.coverage:.0f}%", True, colour)
-            surface.blit(share, share.get_rect(midtop=(place.centerx, place.bottom + round(gap))))
+            below = place.move(0, place.height + round(gap / 2))
+            _draw_weight(surface, below, attended.weight, most, colour, label)
+            saw = fitted_line(f"saw {100 * attended.coverage:.0f}%", label, DIM, place.width)
+            surface.blit(saw, saw.get_rect(midtop=(place.centerx, below.top + font(label).get_height() + round(gap))))
         return self._draw_head(surface, pygame.Rect(left, top, strip.get_width(), 0), memory, height, is_free)
 
     def click(self, place: tuple[int, int], button: int) -> Change | None:
@@ -99,6 +104,19 @@ class MemoryPanel:
             surface.blit(line, self._take_back)
             return self._take_back.top
         return place.top
+
+
+def _draw_weight(
+    surface: pygame.Surface, place: pygame.Rect, weight: float | None, most: float, colour: Colour, height: int
+) -> None:
+    """At the top of `place`: a bar, as wide as it at the weight `most`, and the weight in figures below it."""
+    thick = max(2, place.width // 40)
+    pygame.draw.rect(surface, BAR, (place.x, place.y, place.width, thick))
+    if weight is not None and most > 0:
+        pygame.draw.rect(surface, colour, (place.x, place.y, round(place.width * weight / most), thick))
+    words = UNKNOWN if weight is None else f"{100 * weight:.1f}%"
+    figure = fitted_line(words, height, colour, place.width)
+    surface.blit(figure, figure.get_rect(midtop=(place.centerx, place.y + 2 * thick)))
 
 
 def _draw_picture(surface: pygame.Surface, place: pygame.Rect, attended: Attended, colour: Colour) -> None:

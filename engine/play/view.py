@@ -36,9 +36,9 @@ class MemoryView:
     num_slots: int  # for entries to be attended to
 
 
-def memory_view(engine: Engine) -> MemoryView:
-    """The memory that an engine's present frame was drawn from."""
-    return MemoryView(tuple(engine.attended()), engine.places, engine.recall, engine.memory_slots)
+def memory_view(engine: Engine, weigh: bool) -> MemoryView:
+    """The memory that an engine's present frame was drawn from. weigh: have the next one measure its attention."""
+    return MemoryView(tuple(engine.attended(weigh)), engine.places, engine.recall, engine.memory_slots)
 
 
 @dataclass(frozen=True)

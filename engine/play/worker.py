@@ -51,7 +51,7 @@ class Worker(CommandThread):
         self.error: Exception | None = None
         self.recorded: list[str] = []  # a sentence for each recording that has ended, and for what quitting saved
         self.changed = threading.Event()
-        self._shows_memory = False
+        self._shows_memory = self._weighs_memory = False
         self._load_engine, self._start_index, self._saves, self.autosave_s = load, start, saves, autosave_s
         self._rewinding: Rewind | None = None
         self._take_action: Callable[[], Action] | None = None
@@ -134,9 +134,9 @@ class Worker(CommandThread):
         self._show(info={**self.view.info, "memory_on": self.engine.recall.on})
         self.say("memory is on" if self.engine.recall.on else "memory is off: what is out of sight is forgotten")
 
-    def show_memory(self, shown: bool) -> None:
-        """Have views tell of the memory, or no more."""
-        self._shows_memory = shown
+    def show_memory(self, shown: bool, weighed: bool = False) -> None:
+        """Have views tell of the memory, or no more; and of how much each frame attends to it."""
+        self._shows_memory, self._weighs_memory = shown, weighed
         if self.view:
             self._show()
 
@@ -281,7 +281,7 @@ class Worker(CommandThread):
 
     def _look_at(self, view: View) -> None:
         assert self.engine
-        view = replace(view, memory=memory_view(self.engine) if self._shows_memory else None)
+        view = replace(view, memory=memory_view(self.engine, self._weighs_memory) if self._shows_memory else None)
         self.view = replace(view, real=None) if self._rewinding else self._beside.look(view)
         self.changed.set()
 

@@ -46,6 +46,13 @@ def test_what_cannot_be_is_one_sentence_without_an_installation() -> None:
     assert done.returncode == 1 and done.stderr.startswith("there is no world 'nowhere'"), done.stderr
 
 
+def test_what_is_not_installed_is_one_sentence() -> None:
+    code = "import runpy, sys; sys.modules['stable_baselines3'] = None; runpy.run_module('examples.ppo')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=EXAMPLES.parent, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "this example needs Stable-Baselines3: pip install stable-baselines3\n"
+
+
 def test_the_tour(toy: Path, tmp_path: Path) -> None:
     frames = example("tour").tour("toy", 20, str(tmp_path / "sheet.png"))
     assert frames.shape == (21, 64, 96, 3)

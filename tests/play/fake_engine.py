@@ -55,6 +55,7 @@ class FakeEngine:
     graphs: bool | None = None  # as it was loaded with
     device_asked: str = ""
     steps_asked: int | None = None
+    weighs: bool = False
     asked: list[tuple[str, int | None]] = field(default_factory=list)  # device, denoise steps: of each load
 
     def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None, graphs=True):
@@ -119,13 +120,18 @@ class FakeEngine:
 
     memory_slots = 4
 
-    def attended(self) -> list:
-        """Every second entry of seven, but those forgotten, each in a colour of its own."""
+    def attended(self, weigh: bool = False) -> list:
+        """Every second entry of seven, but those forgotten, each in a colour of its own; the later, the more weight."""
         from engine.session import Attended
 
         shown = [entry for entry in range(0, 7, 2) if self.recall.allows(entry)]
         pictures = [np.full((24, 40, 3), (255, 30 * entry, 0), np.uint8) for entry in range(7)]
-        return [Attended(entry, entry // 2, (entry, 0.0, 0.0, 0.0), entry / 8, pictures[entry]) for entry in shown]
+        weights = {entry: entry / 20 if self.weighs else None for entry in shown}
+        self.weighs = weigh
+        return [
+            Attended(entry, entry // 2, (entry, 0.0, 0.0, 0.0), entry / 8, pictures[entry], weights[entry])
+            for entry in shown
+        ]
 
     @property
     def places(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The command: without a window, and every failure one sentence and exit code 2."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -40,6 +41,18 @@ def test_graphs_are_what_the_command_line_says(engine):
     for word, graphs in ((), True), (("graphs=false",), False), (("graphs=true",), True):
         assert app.main(["headless=true", "frames=1", *word], engine.load) == 0
         assert engine.graphs is graphs
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("dom", "there is no world 'dom'; did you mean 'doom'?"), ("a/b", "there is no checkpoint 'a/b'")]
+)
+def test_a_wrong_name_is_said_before_a_missing_display(name, says):
+    root = Path(app.__file__).parents[2]
+    told = {key: value for key, value in os.environ.items() if "DISPLAY" not in key} | {"SDL_VIDEODRIVER": "x11"}
+    done = subprocess.run(
+        [sys.executable, "play.py", f"world={name}"], cwd=root, env=told, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and done.stderr.startswith(f"play: {says}") and done.stderr.count("\n") == 1
 
 
 def test_headless_needs_no_pygame():

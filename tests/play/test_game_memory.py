@@ -47,6 +47,25 @@ def test_m_turns_memory_off_and_on_and_a_replay_does_so_too(player, tmp_path, ca
     assert "is damaged at frame" in err and err.count("\n") == 1
 
 
+def test_attention_is_measured_while_the_panel_is_open_and_only_then(player):
+    def weights(p):
+        return [one.weight for one in p.worker.view.memory.attended] if p.worker.view.memory else []
+
+    def steps(p):
+        p.press(pygame.K_F3)
+        p.until(lambda: weights(p))
+        p.frames(3)
+        assert weights(p) == [None] * 4 and not p.engine.weighs
+        p.press(pygame.K_F6)
+        p.until(lambda: weights(p) == [0.0, 0.1, 0.2, 0.3])
+        p.press(pygame.K_F6)
+        p.until(lambda: weights(p) == [None] * 4)
+        p.frames(2)
+        assert not p.engine.weighs
+
+    assert player.play(steps) == 0
+
+
 def test_memories_are_pinned_and_forgotten_by_clicks_of_the_free_mouse(player, tmp_path, capsys):
     def click(p, button, says, entry=None):
         def spots():

@@ -11,6 +11,7 @@ from engine.model.recall import Recall
 from engine.play.chart import MapPanel, Track, thinned
 from engine.play.hud import SLOW_S, Hud, HudState
 from engine.play.loading import LoadingScreen
+from engine.play.memory_panel import MemoryPanel
 from engine.play.view import BOTH, GENERATED, NOTE_S, REAL, MemoryView, Note, View
 from engine.session import Attended
 from engine.world import FrameSize, Key, World
@@ -156,6 +157,27 @@ def test_the_map_shows_remembered_places_and_those_attended_to():
     assert (where.min(axis=0) < (100, 210)).all() and (where.max(axis=0) > (300, 170)).all() and brightest < 200
     assert not len(where[(abs(where[:, 0] - 200) < 60)]), "nothing is in the middle"
     assert blue(MemoryView((attended(1, 100.0, 20.0),), places, Recall(), 4))[1] > 250
+
+
+def test_the_memory_panel_shows_how_much_was_attended_to_each_entry():
+    pygame.font.init()
+    panel, area = MemoryPanel(), pygame.Rect(0, 0, 640, 384)
+
+    def widths(*weights):
+        """Of the light bar below each picture, as a share of the widest that fits."""
+        shown = tuple(
+            dataclasses.replace(attended(entry, 0.0, 0.0), slot=entry, weight=weight)
+            for entry, weight in enumerate(weights)
+        )
+        surface = pygame.Surface(area.size)
+        panel.draw(surface, area, MemoryView(shown, np.zeros((4, 3), np.float32), Recall(), 4), 16, False)
+        rows = [(place, surface.subsurface(place.x, place.bottom + 1, place.width, 12)) for place, _ in panel._spots]
+        bars = [(pygame.surfarray.array3d(below).min(axis=2) > 200).sum(axis=0).max() for _, below in rows]
+        return [bar / place.width for bar, (place, _) in zip(bars, rows, strict=True)]
+
+    assert widths(0.01, 0.02, 0.04) == pytest.approx([0.25, 0.5, 1.0], abs=0.05)
+    assert widths(0.02, 0.02) == pytest.approx([1.0, 1.0], abs=0.05)
+    assert max(widths(None, None, None)) < 0.2  # no bar, a dash
 
 
 def test_places_are_thinned_but_none_is_lost_sight_of():
