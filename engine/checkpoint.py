@@ -73,20 +73,25 @@ def save(folder: Path | str, model: WorldModel, world: str, notes: dict[str, Any
 
 
 def find(name: Path | str) -> Path:
-    """The folder of a checkpoint, from a world's name (the one shipped for it), its path, or that of its game.
-
-    Raises CheckpointError, or WorldError, naming the nearest world, for a plain name that is none.
-    """
+    """The folder of a checkpoint, from a world's name (the one shipped for it), its path, or that of its game."""
     for folder in (Path(name), Path(name) / "checkpoint", CHECKPOINTS / str(name)):
         if os.path.isfile(folder / MANIFEST):
             return folder
-    if "/" not in str(name):
-        worlds.load(str(name))  # raises, naming the nearest
     known = sorted(path.parent.name for path in CHECKPOINTS.glob(f"*/{MANIFEST}"))
     shipped = f"shipped: {', '.join(known)}" if known else "none is shipped"
     raise CheckpointError(
         f"there is no checkpoint {shown(str(name))}: give a world's name or a folder with {MANIFEST} ({shipped})"
     )
+
+
+def of_world(name: Path | str) -> Path:
+    """`find` for what a player calls a world. Raises WorldError, naming the nearest, for a plain name that is none."""
+    try:
+        return find(name)
+    except CheckpointError:
+        if "/" not in str(name):
+            worlds.load(str(name))
+        raise
 
 
 def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest:

@@ -81,7 +81,7 @@ class Engine:
         chosen = find_device(device)
         if not isinstance(name, (str, Path)) or not str(name):
             raise ConfigError(f"name is a world's name or a checkpoint's folder, not {name!r}")
-        folder = checkpoint.find(name)
+        folder = checkpoint.of_world(name)
         model, manifest = checkpoint.load(folder)
         world = worlds.load(folder if (folder / "world.yaml").is_file() else manifest.world)
         checkpoint.check_fit(manifest, world)

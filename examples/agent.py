@@ -5,11 +5,16 @@
 
 import sys
 
-import gymnasium
 import numpy as np
 
-import engine.env  # makes the worlds known to Gymnasium
 from engine import Action, EngineError
+
+try:
+    import gymnasium
+
+    import engine.env  # makes the worlds known to Gymnasium
+except ModuleNotFoundError as error:
+    sys.exit(f"this example needs what is not installed: pip install {str(error.name).replace('_', '-')}")
 
 
 def play(world: str = "doom", steps: int = 200) -> float:

@@ -11,15 +11,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium
+from engine import Action, EngineError
 
 try:
+    import gymnasium
     from stable_baselines3 import PPO  # pyright: ignore[reportMissingImports]
-except ImportError:
-    sys.exit("this example needs Stable-Baselines3: pip install stable-baselines3")
 
-import engine.env  # makes the worlds known to Gymnasium
-from engine import Action, EngineError
+    import engine.env  # makes the worlds known to Gymnasium
+except ModuleNotFoundError as error:
+    sys.exit(f"this example needs what is not installed: pip install {str(error.name).replace('_', '-')}")
 
 WALK = [Action(("forward",)), Action((), (-15.0, 0.0)), Action((), (15.0, 0.0)), Action(("forward", "run"))]
 

@@ -10,7 +10,11 @@ import sys
 import numpy as np
 
 from engine import EngineError
-from engine.env import Explore, GeneratedVectorEnv
+
+try:
+    from engine.env import Explore, GeneratedVectorEnv
+except ModuleNotFoundError as error:
+    sys.exit(f"this example needs what is not installed: pip install {str(error.name).replace('_', '-')}")
 
 
 def rollouts(world: str = "doom", sessions: int = 4, steps: int = 50) -> np.ndarray:

@@ -17,7 +17,11 @@ import numpy as np
 
 import worlds
 from engine import Action, Engine, EngineError
-from engine.env import Explore, GeneratedEnv
+
+try:
+    from engine.env import Explore, GeneratedEnv
+except ModuleNotFoundError as error:
+    sys.exit(f"this example needs what is not installed: pip install {str(error.name).replace('_', '-')}")
 
 HISTORY = 12  # real frames that the generated world is told
 Policy = Callable[[np.ndarray], Action]

@@ -142,7 +142,7 @@ def _play_in_window(settings: Settings, load: Load | None, named: Collection[str
     if offer.first is None and load is None:
         from engine import checkpoint  # brings torch, which is worth it only here
 
-        checkpoint.find(settings.world)  # raises where it is none, before anything is said of the display
+        checkpoint.of_world(settings.world)  # raises where it is none, before anything is said of the display
     size = offer.first.world.frame if offer.first else FrameSize(192, 320)
     shown = kept.current
     window = Window(offer.heading, (size.width, size.height), settings.scale, shown.fullscreen, shown.scaling)

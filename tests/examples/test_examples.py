@@ -46,11 +46,19 @@ def test_what_cannot_be_is_one_sentence_without_an_installation() -> None:
     assert done.returncode == 1 and done.stderr.startswith("there is no world 'nowhere'"), done.stderr
 
 
-def test_what_is_not_installed_is_one_sentence() -> None:
-    code = "import runpy, sys; sys.modules['stable_baselines3'] = None; runpy.run_module('examples.ppo')"
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("ppo", "stable_baselines3"), ("ppo", "gymnasium"), ("agent", "gymnasium"), ("rollouts", "gymnasium"),
+        ("side_by_side", "gymnasium"),
+    ],
+)  # fmt: skip
+def test_what_is_not_installed_is_one_sentence(name: str, package: str) -> None:
+    code = f"import runpy, sys; sys.modules['{package}'] = None; runpy.run_module('examples.{name}')"
     done = subprocess.run([sys.executable, "-c", code], cwd=EXAMPLES.parent, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == "this example needs Stable-Baselines3: pip install stable-baselines3\n"
+    pip = package.replace("_", "-")
+    assert done.stderr == f"this example needs what is not installed: pip install {pip}\n"
 
 
 def test_the_tour(toy: Path, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_graphs_are_what_the_command_line_says(engine):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("dom", "there is no world 'dom'; did you mean 'doom'?"), ("a/b", "there is no checkpoint 'a/b'")]
+    ("name", "says"),
+    [("dom", "there is no world 'dom'; did you mean 'doom'?"), ("a/b", "there is no checkpoint 'a/b'")],
 )
 def test_a_wrong_name_is_said_before_a_missing_display(name, says):
     root = Path(app.__file__).parents[2]
