@@ -143,9 +143,12 @@ def test_every_third_party_import_is_declared():
 
 
 def pins(file: str) -> dict[str, str]:
+    """What a file of requirements pins, with what the files that it takes in pin."""
     lines = [line.split("#")[0].strip() for line in (ROOT / file).read_text().splitlines()]
     found = [Requirement(line) for line in lines if line and not line.startswith("-r ")]
-    return {canonicalize_name(item.name): str(item.specifier) for item in found}
+    taken_in = [pins(line.removeprefix("-r ").strip()) for line in lines if line.startswith("-r ")]
+    own = {canonicalize_name(item.name): str(item.specifier) for item in found}
+    return {name: pin for pinned in (*taken_in, own) for name, pin in pinned.items()}
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "requirements-docs.txt"])

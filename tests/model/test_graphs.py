@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 import torch
@@ -56,6 +57,31 @@ def test_recorded_steps_equal_plain_ones(batch: int, recorded: None) -> None:
     once, again = walk(model, batch, graphs=True), walk(model, batch, graphs=True)
     torch.testing.assert_close(once, plain, rtol=0, atol=0 if batch == 1 else 1e-4)
     torch.testing.assert_close(again, once, rtol=0, atol=0 if batch == 1 else 1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@torch.no_grad()
+def test_steps_that_measure_attention_draw_the_same_frames(
+    batch: int, recorded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, weights, imagine = random_model(), [], passes.Passes.imagine
+    plain = walk(model, batch, graphs=False), walk(model, batch, graphs=True)
+
+    def measuring(self: passes.Passes, *given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        self.weighs = bool(given[-2][0, 0] % 5)  # the number of the frame: now and then one is drawn without
+        drawn = imagine(self, *given)
+        weights.append(self.weights)
+        return drawn
+
+    monkeypatch.setattr(passes.Passes, "imagine", measuring)
+    for expected, graphs in zip(plain, (False, True), strict=True):
+        torch.testing.assert_close(walk(model, batch, graphs), expected, rtol=0, atol=0 if batch == 1 else 1e-4)
+    for one, other in zip(weights[:LENGTH], weights[LENGTH:], strict=True):
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert one.shape == (batch, TOY.memory_entries) and (one > 0).all() and (one.sum(dim=1) < 1).all()
+            torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
+    assert 0 < weights.count(None) < LENGTH
 
 
 @torch.no_grad()
