@@ -74,8 +74,8 @@ def test_steps_that_measure_attention_draw_the_same_frames(
         return drawn
 
     monkeypatch.setattr(passes.Passes, "imagine", measuring)
-    for expected, graphs in zip(plain, (False, True), strict=True):
-        torch.testing.assert_close(walk(model, batch, graphs), expected, rtol=0, atol=0 if batch == 1 else 1e-4)
+    for expected, recording in zip(plain, (False, True), strict=True):
+        torch.testing.assert_close(walk(model, batch, recording), expected, rtol=0, atol=0 if batch == 1 else 1e-4)
     for one, other in zip(weights[:LENGTH], weights[LENGTH:], strict=True):
         assert (one is None) == (other is None)
         if one is not None:
