@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pygame
 
-from engine.play.panel import ACCENT, DIM, LIGHT, RED, sheet
+from engine.play.panel import ACCENT, BACK, DIM, LIGHT, RED, SMALLEST_TEXT, font, sheet
 from engine.play.view import MemoryView, View
 from engine.world import World
 
@@ -147,4 +147,8 @@ class LatencyPanel:
             )
         line = height - pad - tall // 2
         pygame.draw.line(surface, ACCENT, (pad, line), (width - pad, line), max(1, height // 80))
+        label = font(max(SMALLEST_TEXT, height // 5)).render(f" {self._budget_ms:.0f} ms ", True, ACCENT)
+        place = label.get_rect(bottomleft=(pad, line - 1))
+        surface.fill((*BACK[:3], 255), place)  # bars may be behind it
+        surface.blit(label, place)
         return surface

@@ -253,7 +253,7 @@ class Worker(CommandThread):
         frames, frame = self._rewinding.step()
         if frames:
             number = max(0, self.view.number - frames)
-            self._show(frame=frame, number=number, info=self.engine.info, consistency=None)
+            self._show(frame=frame, number=number, recording=None, info=self.engine.info, consistency=None)
         self.say(str(self._rewinding) if frames else f"{self._rewinding}: one cannot go back further")
 
     def _reset(self, index: int) -> None:

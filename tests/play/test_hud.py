@@ -8,7 +8,7 @@ import pygame
 import pytest
 
 from engine.model.recall import Recall
-from engine.play.chart import MapPanel, Track, thinned
+from engine.play.chart import LatencyPanel, MapPanel, Track, thinned
 from engine.play.hud import SLOW_S, Hud, HudState
 from engine.play.loading import LoadingScreen
 from engine.play.memory_panel import MemoryPanel
@@ -104,6 +104,16 @@ def test_the_map_and_the_graph_are_at_the_sides(drawn):
     assert shown[500:, 40:200].any() and not shown[:400].any()
     shown = drawn(show_graph=True, view=view(number=1, latency_ms=70.0))
     assert shown[:200, 40:110].any() and not shown[240:].any()
+
+
+def test_the_line_of_the_graph_says_how_long_a_frame_lasts():
+    pygame.font.init()
+    widths = []
+    for rate in (20.0, 0.5):  # 50 ms, 2000 ms
+        above = pygame.surfarray.array3d(LatencyPanel(dataclasses.replace(WORLD, rate=rate)).draw(240, 72))[:, :33]
+        orange = np.argwhere(above[..., 0].astype(int) - above[..., 2] > 100)[:, 0]
+        widths.append(np.ptp(orange))
+    assert 10 < widths[0] < widths[1] < 100
 
 
 def test_the_track_follows_the_session_and_goes_back_with_it():

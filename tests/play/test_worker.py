@@ -217,6 +217,7 @@ def test_a_recording_ends_where_one_goes_back_and_another_begins(engine, started
     until(lambda: worker.view.number > 30)
     worker.post(worker.begin_rewind)
     until(lambda: worker.view.number < 20)
+    assert worker.view.recording is None, "nothing is recorded of going back"
     worker.post(worker.end_rewind)
     until(lambda: worker.view.recording == tmp_path / "r" / "0002")
     until(lambda: worker.view.number > 25)
