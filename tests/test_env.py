@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pygame
 import pytest
 
 gymnasium = pytest.importorskip("gymnasium")
@@ -52,6 +53,20 @@ def test_gymnasium_finds_no_fault(toy) -> None:
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message=".*symmetric and normalized space.*")  # ours is in degrees
         check_env(made.unwrapped, skip_render_check=False)
+
+
+def test_gymnasium_shows_it_in_a_window(toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*HumanRendering.*")
+        shown = gymnasium.make("mag/Doom-v0", world="toy", device="cpu", render_mode="human")
+    frame, _ = shown.reset(seed=0)
+    window: Any = shown
+    seen = pygame.surfarray.array3d(window.window).swapaxes(0, 1)
+    np.testing.assert_array_equal(seen, frame)
+    frame = shown.step(shown.action_space.sample())[0]
+    np.testing.assert_array_equal(pygame.surfarray.array3d(window.window).swapaxes(0, 1), frame)
+    shown.close()
 
 
 def test_the_spaces_are_those_of_the_real_environment(env: GeneratedEnv) -> None:
