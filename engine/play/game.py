@@ -276,7 +276,7 @@ class Game:
                 picture=self.window.draw_frame(view.picture),
                 note=self.worker.note,
                 paused=self.worker.paused and not dialog,
-                has_mouse=self.window.has_mouse or not self._wants_mouse,
+                has_mouse=self.window.has_mouse or not self._wants_mouse or dialog is not None,
                 mouse_is_free=not self.window.has_mouse,
                 **{f"show_{panel}": shown for panel, shown in self._controls.shown.items()},
             )

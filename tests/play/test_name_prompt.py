@@ -3,6 +3,7 @@
 import pygame
 import pytest
 
+from engine.play.hud import Hud
 from engine.play.name_prompt import NamePrompt
 from engine.play.saves import LONGEST_NAME, Saves
 
@@ -154,3 +155,26 @@ def test_while_one_types_keys_are_letters_and_the_world_rests(player, tmp_path):
     assert player.play(steps) == 0
     assert sorted(path.stem for path in saves.iterdir()) == ["autosave", "prn few", "quick"]
     assert not any("use" in action.keys for action in player.engine.actions)
+
+
+def test_what_a_click_does_in_play_is_not_said_while_one_types(player, monkeypatch):
+    sentences, seen = Hud._sentences, []
+
+    def noted(self, state, now):
+        seen.append([words for words, _ in sentences(self, state, now)])
+        return sentences(self, state, now)
+
+    monkeypatch.setattr(Hud, "_sentences", noted)
+
+    def hinted():
+        return any("click to look around" in words for words in seen[-1])
+
+    def steps(p):
+        p.press(pygame.K_ESCAPE)
+        p.until(hinted)
+        p.press(pygame.K_F11)
+        p.until(lambda: p.game._interlude.dialog and not hinted())
+        p.press(pygame.K_ESCAPE)
+        p.until(hinted)
+
+    assert player.play(steps) == 0
