@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine import config
 from engine.action import Action
+from engine.data.history import from_start
 from engine.data.recording import new_folder, open_recording
 from engine.errors import EngineError
 from engine.play import script
@@ -139,10 +140,8 @@ def _play_in_window(settings: Settings, load: Load | None, named: Collection[str
         print(f"play: {kept.fault}", file=sys.stderr)
     saves = Saves(_folder(settings.saves) or data_folder() / "saves", settings.slot)
     offer = Offer(settings, load, kept, saves)
-    if offer.first is None and load is None:
-        from engine import checkpoint  # brings torch, which is worth it only here
-
-        checkpoint.of_world(settings.world)  # raises where it is none, before anything is said of the display
+    if load is None:
+        _check_world(settings, offer)
     size = offer.first.world.frame if offer.first else FrameSize(192, 320)
     shown = kept.current
     window = Window(offer.heading, (size.width, size.height), settings.scale, shown.fullscreen, shown.scaling)
@@ -167,6 +166,16 @@ def _play_in_window(settings: Settings, load: Load | None, named: Collection[str
         if any(sentence.startswith("recorded") for sentence in game.worker.recorded):
             print("play.py replay=FOLDER plays a recording again, export=FOLDER makes a video of it")
     return 0
+
+
+def _check_world(settings: Settings, offer: Offer) -> None:
+    """Raise for a world or a start scene that there is not, before a window is opened."""
+    if offer.first is None:
+        from engine import checkpoint  # brings torch, which is worth it only here
+
+        checkpoint.of_world(settings.world)
+    elif settings.start is not None:
+        from_start(offer.first.world, settings.start)
 
 
 def _folder(setting: str | None) -> Path | None:

@@ -44,15 +44,17 @@ def test_graphs_are_what_the_command_line_says(engine):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
-    [("dom", "there is no world 'dom'; did you mean 'doom'?"), ("a/b", "there is no checkpoint 'a/b'")],
+    ("word", "says"),
+    [
+        ("world=dom", "there is no world 'dom'; did you mean 'doom'?"),
+        ("world=a/b", "there is no checkpoint 'a/b'"),
+        ("start=77", "there is no start 77: world 'doom' ships 0 to "),
+    ],
 )
-def test_a_wrong_name_is_said_before_a_missing_display(name, says):
+def test_what_there_is_not_is_said_before_a_missing_display(word, says):
     root = Path(app.__file__).parents[2]
     told = {key: value for key, value in os.environ.items() if "DISPLAY" not in key} | {"SDL_VIDEODRIVER": "x11"}
-    done = subprocess.run(
-        [sys.executable, "play.py", f"world={name}"], cwd=root, env=told, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "play.py", word], cwd=root, env=told, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith(f"play: {says}") and done.stderr.count("\n") == 1
 
 
