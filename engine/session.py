@@ -27,16 +27,20 @@ ENCODED_AT_ONCE = 16  # frames
 
 @dataclass(frozen=True)
 class Attended:
-    """A memory entry that a frame was drawn from."""
+    """A memory entry that a frame was drawn from.
 
-    entry: int  # its number in the bank
-    slot: int  # of the cache's memory slots; an entry keeps its slot while it is wanted
-    pose: tuple[float, float, float, float]  # where it was seen from: x, y, z, angle in degrees
-    # How much of what lies before the camera it saw, from a like distance and side, 0..1. This is told by the poses
-    # alone, and is what entries are chosen by.
+    entry: its number in the bank. slot: of the cache's memory slots; an entry keeps its slot while it is wanted. pose:
+    where it was seen from, x, y, z, angle in degrees. coverage: how much of what lies before the camera it saw, from a
+    like distance and side, 0..1; this is told by the poses alone, and is what entries are chosen by. picture: uint8
+    [height, width, 3], a thumbnail of the last frame of its block. weight: how much of the frame's attention it got,
+    0..1, in the layers that read memory (weighing.py); None where that was not measured.
+    """
+
+    entry: int
+    slot: int
+    pose: tuple[float, float, float, float]
     coverage: float
-    picture: np.ndarray  # uint8 [height, width, 3], a thumbnail of the last frame of its block
-    # How much of the frame's attention it got, 0..1, in the layers that read memory (weighing.py); None: not measured.
+    picture: np.ndarray
     weight: float | None = None
 
 

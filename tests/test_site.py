@@ -26,7 +26,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_builds_strictly_and_shows_what_is_public(site: Path) -> None:
     reference = (site / "reference.html").read_text(encoding="utf-8")
-    for name in ("Engine.step", "GeneratedEnv.reset", "Recorder.add", "record_game", "SaveError"):
+    named = "Engine.step", "Attended", "Recall.pin", "GeneratedEnv.reset", "Recorder.add", "record_game", "SaveError"
+    for name in named:
         assert re.search(rf'id="[\w.]*{re.escape(name)}"', reference), f"{name} is not in the reference"
     assert "PPO" in (site / "examples" / "ppo.html").read_text(encoding="utf-8")
 

@@ -32,9 +32,11 @@ class Recall:
         return [entry for entry in dict.fromkeys((0, *self.pinned)) if self.allows(entry)]
 
     def pin(self, entry: int) -> Recall:
+        """The same, but that every frame attends to an entry."""
         return replace(self.release(entry), pinned=(*self.release(entry).pinned, entry))
 
     def forget(self, entry: int) -> Recall:
+        """The same, but that no frame attends to an entry."""
         return replace(self.release(entry), forgotten=(*self.release(entry).forgotten, entry))
 
     def release(self, entry: int) -> Recall:
