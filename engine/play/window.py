@@ -31,6 +31,10 @@ class Window:
             if pygame.display.get_driver() == "offscreen" and "SDL_VIDEODRIVER" not in os.environ:
                 raise pygame.error("no display")
             pygame.font.init()
+            if pygame.display.get_driver() == "x11":
+                # A picture this small is sent as it is: by way of OpenGL it takes longer, above all where that is
+                # computed by the cores that also draw the world. SDL reads this when a window opens.
+                os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
             self._window_size = self._opening_size(scale)
             self._set_mode()
         except pygame.error as error:

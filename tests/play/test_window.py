@@ -1,5 +1,7 @@
 """The window: the frame's shape is kept whatever the window's is."""
 
+import os
+
 import numpy as np
 import pygame
 import pytest
@@ -82,3 +84,14 @@ def test_fullscreen_comes_back_to_the_same_size(window):
     assert window.surface.get_size() == pygame.display.get_desktop_sizes()[0]
     window.toggle_fullscreen()
     assert window.surface.get_size() == before
+
+
+@pytest.mark.parametrize(("said", "driver", "then"), [(None, "x11", "0"), ("1", "x11", "1"), (None, "dummy", None)])
+def test_pictures_go_past_opengl_where_they_can(monkeypatch, said, driver, then):
+    name = "SDL_FRAMEBUFFER_ACCELERATION"
+    monkeypatch.setenv(name, said or "")  # so that it is as before afterwards
+    if said is None:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pygame.display, "get_driver", lambda: driver)
+    Window("Toy", (80, 48), scale=1, fullscreen=False, scaling="sharp").close()
+    assert os.environ.get(name) == then
