@@ -9,6 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# What a place is made of shows through noise of far above one half: it is told by hundreds of cells at once, which
+# together outweigh the noise of each. Steps and training that spend little there draw the mean of all places, a fog
+# (compare shifted schedules for large pictures, arXiv 2301.11093; 2403.03206; the choice is in docs/log.md).
+SHIFT = 8.0
+MIDDLE, WIDTH = 2.0, 1.4  # of training levels, as log odds
+
 
 def add_noise(clean: Tensor, noise: Tensor, level: Tensor) -> Tensor:
     """x_t for latents [B, frames, rows, columns, channels] and levels [B, frames]."""
@@ -22,14 +28,14 @@ def velocity_weight(level: Tensor, floor: float = 0.1) -> Tensor:
 
 
 def draw_levels(shape: tuple[int, ...], generator: torch.Generator, pure: float, device: torch.device) -> Tensor:
-    """Training noise levels: logit-normal around 0.62, and exactly 1 with probability `pure`."""
+    """Training noise levels: logit-normal around 0.88, and exactly 1 with probability `pure`."""
     normal = torch.randn(shape, generator=generator, device=device)
-    level = torch.sigmoid(normal * 1.2 + 0.5)
+    level = torch.sigmoid(normal * WIDTH + MIDDLE)
     is_pure = torch.rand(shape, generator=generator, device=device) < pure
     return torch.where(is_pure, torch.ones_like(level), level)
 
 
-def schedule(steps: int, shift: float = 1.0) -> list[float]:
+def schedule(steps: int, shift: float = SHIFT) -> list[float]:
     """Noise levels of a sampler from 1 down to 0, `steps` + 1 of them.
 
     shift > 1 spends more of the steps at high noise: t -> shift t / (1 + (shift - 1) t).
