@@ -13,7 +13,7 @@ from torch import Tensor
 # together outweigh the noise of each. Steps and training that spend little there draw the mean of all places, a fog
 # (compare shifted schedules for large pictures, arXiv 2301.11093; 2403.03206; the choice is in docs/log.md).
 SHIFT = 8.0
-MIDDLE, WIDTH = 2.0, 1.4  # of training levels, as log odds
+MIDDLE, WIDTH = 1.5, 1.7  # of training levels, as log odds
 
 
 def add_noise(clean: Tensor, noise: Tensor, level: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def velocity_weight(level: Tensor, floor: float = 0.1) -> Tensor:
 
 
 def draw_levels(shape: tuple[int, ...], generator: torch.Generator, pure: float, device: torch.device) -> Tensor:
-    """Training noise levels: logit-normal around 0.88, and exactly 1 with probability `pure`."""
+    """Training noise levels: logit-normal around 0.82, and exactly 1 with probability `pure`."""
     normal = torch.randn(shape, generator=generator, device=device)
     level = torch.sigmoid(normal * WIDTH + MIDDLE)
     is_pure = torch.rand(shape, generator=generator, device=device) < pure

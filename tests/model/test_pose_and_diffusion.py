@@ -59,9 +59,9 @@ def test_levels_are_pure_as_often_as_asked() -> None:
     assert float(levels.min()) > 0 and float(levels.max()) <= 1
 
 
-def test_half_of_the_levels_and_most_steps_are_where_places_are_made() -> None:
+def test_a_third_of_the_levels_and_most_steps_are_where_places_are_made() -> None:
     random = torch.Generator().manual_seed(0)
     levels = diffusion.draw_levels((4000,), random, 0.0, torch.device("cpu"))
-    assert 0.4 < float((levels > 0.9).float().mean()) < 0.6
-    assert float((levels < 0.5).float().mean()) > 0.05  # and details are learnt too
+    assert 0.3 < float((levels > 0.9).float().mean()) < 0.4
+    assert float((levels < 0.5).float().mean()) > 0.15  # and details are learnt too
     assert sum(level > 0.7 for level in diffusion.schedule(8)) == 7
