@@ -92,7 +92,7 @@ class GeneratorTraining:
         learners = {"critic": self.adversary, "imitator": self.distiller}
         self.beside: dict[str, Learner] = {name: one for name, one in learners.items() if one is not None}
         wander = self.stage.stream_frames if self.own is not None or self.stage.review_steps > 1 else 0
-        self.review = Review(model, self.held_out, wander, self.stage.review_steps)
+        self.review = Review(model, self.held_out, wander, self.stage.review_steps, self.stage.review_chunks)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:

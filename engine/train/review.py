@@ -23,9 +23,11 @@ STILL = 1e-3  # motion of less than this, in pose units and radians, is none
 class Review:
     """Judges `model` on chunks of `held_out`, and on rollouts of `length` frames in `steps` steps unless that is 0."""
 
-    def __init__(self, model: WorldModel, held_out: ChunkSampler, length: int, steps: int = 1) -> None:
+    def __init__(
+        self, model: WorldModel, held_out: ChunkSampler, length: int, steps: int = 1, chunks: int = 32
+    ) -> None:
         self.model, self.held_out, self.device = model, held_out, held_out.device
-        self.length, self.steps = length, steps
+        self.length, self.steps, self.chunks = length, steps, chunks
 
     @torch.no_grad()
     def evaluate(self, path: Path) -> dict[str, float]:
@@ -36,7 +38,7 @@ class Review:
         `shimmer`, by how many of 255 grey levels own frames change where nothing moved.
         """
         random = torch.Generator(self.device).manual_seed(7)
-        window, count = self.model.settings.recent_frames, 32
+        window, count = self.model.settings.recent_frames, self.chunks
         chunk = self.held_out.draw(count, random)
         truth = self._pixels(chunk.latents[:, window:])
         bare = Chunk(**{**vars(chunk), "filled": torch.zeros_like(chunk.filled)})

@@ -80,6 +80,7 @@ class GeneratorStage:
     imitator_rate: float = 2e-4  # learning rate of the imitator's AdamW; Muon's is twice that
     imitator_turns: int = 1  # steps of the imitator for one of the generator
     review_steps: int = 1  # denoise steps of the long rollouts that it is judged by; a teacher's are many
+    review_chunks: int = 32  # held-out chunks that it is judged on
     stream_frames: int = 48  # longest stretch that the model rolls out on its own
 
 

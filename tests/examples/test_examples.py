@@ -90,6 +90,7 @@ def test_record_and_look(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_record_and_finetune(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record_play(tmp_path / "recordings" / "mine", 0, 40)
     short = ["device=cpu", "generator.schedule.steps=2", "generator.schedule.batch=2", "generator.frames=4"]
+    short.append("generator.review_chunks=4")
     module = example("finetune")
     made = module.main("toy", str(tmp_path / "recordings"), str(tmp_path / "out"), *short)
     before, after = (checkpoint.load(folder, "toy")[0].state_dict() for folder in (toy, made))
