@@ -60,8 +60,8 @@ def toy(toy_files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def exact_engine(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """The toy in float32 on any machine: a random network in bfloat16 makes much of rounding."""
-    monkeypatch.setattr(core, "number_type", lambda device: torch.float32)
+    """The toy in float64 on any machine: a random network in bfloat16 makes much of rounding."""
+    monkeypatch.setattr(core, "number_type", lambda device: torch.float64)
     with Engine.load("toy", device="cpu") as engine:
         yield engine
 
