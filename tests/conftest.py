@@ -70,3 +70,13 @@ def exact_engine(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]
 def toy_engine(toy: Path) -> Iterator[Engine]:
     with Engine.load("toy", device="cpu") as engine:
         yield engine
+
+
+@pytest.fixture
+def walked(toy_engine: Engine) -> Engine:
+    """The toy engine after 11 steps from its first start."""
+    from tests.test_core import frames_of
+
+    toy_engine.reset(0, seed=5)
+    frames_of(toy_engine, 11)
+    return toy_engine

@@ -13,7 +13,6 @@ from engine.data import savefile, thumbnails
 from engine.data.recording import Recorder, open_recording
 from engine.data.replay import replay
 from engine.errors import RecordingError, SaveError, SessionError
-from engine.model import layers
 from engine.model.recall import Recall
 from engine.play.tape import Tape
 from tests.test_core import WALK, assert_equal_frames, frames_of
@@ -22,13 +21,6 @@ from tests.toy import play as toy_play
 
 def differ(one: list[np.ndarray], two: list[np.ndarray]) -> bool:
     return any(not np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-
-
-@pytest.fixture
-def walked(toy_engine: Engine) -> Engine:
-    toy_engine.reset(0, seed=5)
-    frames_of(toy_engine, 11)
-    return toy_engine
 
 
 def test_without_memory_other_frames_follow_and_the_bank_goes_on_filling(walked: Engine) -> None:
@@ -211,70 +203,6 @@ def test_the_view_from_an_entrys_own_place_is_covered_by_it(walked: Engine) -> N
         rollout.pose = rollout.banks[0].poses[shown.entry][None]
         again = next(one for one in walked.attended() if one.entry == shown.entry)
         assert again.coverage > 0.9 and again.coverage >= shown.coverage
-
-
-def test_measuring_what_is_attended_to_changes_no_frame(walked: Engine) -> None:
-    before = walked.snapshot()
-    expected = frames_of(walked, 9)
-    assert all(one.weight is None for one in walked.attended())
-    walked.rewind(before)
-    for index, frame in enumerate(expected):
-        walked.attended(weigh=index % 3 > 0)
-        np.testing.assert_array_equal(frame, walked.step(WALK[index % 4]).frame)
-        weights = [one.weight for one in walked.attended()]
-        assert len(weights) == 4 and all((weight is not None) == (index % 3 > 0) for weight in weights)
-
-
-def test_the_weights_are_the_share_of_the_attention_that_an_entry_got(
-    walked: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frames_of(walked, 7)
-    seen, attend = [], layers.attend
-
-    def watched(query, key, value, mask=None):
-        seen.append((query, key.clone()))
-        return attend(query, key, value, mask)
-
-    walked.attended(weigh=True)
-    with monkeypatch.context() as patch:
-        patch.setattr(layers, "attend", watched)
-        walked.step(WALK[1])
-    settings = walked.model.settings
-    size = settings.frame_tokens * (settings.memory_entries + settings.recent_frames + 1)
-    # The one layer that reads memory, in the last denoise step.
-    query, key = [(query, key) for query, key in seen if key.shape[2] == size][-1]
-    told = torch.einsum("bhqc,bhkc->bhqk", query.double(), key.double()) / query.shape[-1] ** 0.5
-    share = told.exp() / told.exp().sum(dim=-1, keepdim=True)
-    by_slot = [float(part.sum(dim=-1).mean()) for part in share.split(settings.frame_tokens, dim=-1)]
-    attended = walked.attended()
-    assert len(attended) == 4 and len({round(one.weight or 0, 6) for one in attended}) == 4
-    for one in attended:
-        assert one.weight == pytest.approx(by_slot[one.slot], rel=1e-3)
-
-
-def test_weights_are_of_the_frame_that_is_present(walked: Engine) -> None:
-    def known() -> bool:
-        weights = [one.weight for one in walked.attended(weigh=True)]
-        return bool(weights) and None not in weights
-
-    def step() -> bool:
-        walked.step(WALK[0])
-        return known()
-
-    known()
-    assert step()
-    before = walked.snapshot()
-    assert step()
-    frame = walked.rewind(frames=1)
-    assert not known() and step()
-    walked.rewind(before)
-    assert not known() and step()
-    walked.observe(frame, WALK[1])
-    assert not known() and step()
-    walked.reset(1)
-    assert not known() and step()
-    walked.attended()
-    assert not step()
 
 
 @pytest.mark.parametrize(
