@@ -24,6 +24,7 @@ from engine.world import World
 FORMAT = 1
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, MANIFEST, UNFINISHED = "model.safetensors", "manifest.json", "manifest.json.part"
+DENOISE_STEPS = 2
 CARRIED = "pictures"  # what networks carry over of earlier frames
 SCALE = ".row_scale"  # suffix of the scales that go with rows kept as int8
 
@@ -36,6 +37,10 @@ class Manifest:
     settings: ModelSettings
     digest: str  # sha256 of the weights file
     notes: dict[str, Any]  # how it was trained, and how it is best sampled
+
+    def denoise_steps(self, device: str) -> int:
+        """Evaluations of the generator a frame with which it is played on "cpu" or "cuda"; 2 where it does not say."""
+        return self.notes.get(f"denoise_steps_{device}", self.notes.get("denoise_steps", DENOISE_STEPS))
 
 
 def save(folder: Path | str, model: WorldModel, world: str, notes: dict[str, Any], weights: str = "int8") -> None:

@@ -27,7 +27,6 @@ from engine.model.recall import Recall
 from engine.session import Attended, Session
 from engine.snapshot import Past, Snapshot
 
-DENOISE_STEPS = 2
 REWIND_SECONDS = 60
 
 
@@ -71,8 +70,9 @@ class Engine:
         """Load a world's shipped checkpoint, or the checkpoint in the folder `name`.
 
         device: "auto", "cpu" or "cuda". denoise_steps: evaluations of the generator per frame; by
-        default what the checkpoint was made for. threads: of the CPU; all by default. graphs: launch a step's
-        work on a GPU in a few parts recorded before; same frames, sooner. Raises EngineError kinds.
+        default what the checkpoint was made for on that device. threads: of the CPU; all by default.
+        graphs: launch a step's work on a GPU in a few parts recorded before; same frames, sooner.
+        Raises EngineError kinds.
         """
         if threads is not None:
             torch.set_num_threads(at_least_one(threads, "threads", MOST_THREADS))
@@ -85,7 +85,7 @@ class Engine:
         model, manifest = checkpoint.load(folder)
         world = worlds.load(folder if (folder / "world.yaml").is_file() else manifest.world)
         checkpoint.check_fit(manifest, world)
-        steps = denoise_steps if denoise_steps is not None else int(manifest.notes.get("denoise_steps", DENOISE_STEPS))
+        steps = denoise_steps if denoise_steps is not None else manifest.denoise_steps(chosen.type)
         model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         pack(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def test_the_manifest_says_what_it_is(folder: Path) -> None:
     assert manifest.settings == model.settings == random_model().settings
     assert len(manifest.digest) == 64
     assert not list(folder.glob("*.part"))
+
+
+def test_a_checkpoint_may_take_more_steps_on_a_gpu(folder: Path) -> None:
+    manifest = checkpoint.read_manifest(folder)
+    assert [manifest.denoise_steps(device) for device in ("cpu", "cuda")] == [2, 2]
+    more = replace(manifest, notes=manifest.notes | {"denoise_steps_cuda": 3})
+    assert [more.denoise_steps(device) for device in ("cpu", "cuda")] == [2, 3]
+    assert replace(manifest, notes={}).denoise_steps("cpu") == checkpoint.DENOISE_STEPS
 
 
 def test_saving_again_replaces(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from engine.action import Action
@@ -65,12 +64,17 @@ def measure(subject: Subject) -> Found:
 
 def times(subject: Subject, count: int) -> list[float]:
     """Milliseconds of `count` steps of the session that has begun, after a few that are not counted."""
-    engine = subject.engine
+    warm_up = WARM_UP[subject.model.device.type]
+    return time_steps(subject, subject.engine, range(count + warm_up))[warm_up:]
+
+
+def time_steps(subject: Subject, engine: Engine, which: range) -> list[float]:
+    """Milliseconds of each of an engine's steps along a winding walk; which: their numbers in it."""
     spec = engine.action_spec
     walk = [Action(tuple(spec.keys[:1]), (turn if spec.mouse_limits else 0.0, 0.0)) for turn in (4.0, 0.0, -4.0, 0.0)]
-    taken, warm_up = [], WARM_UP[subject.model.device.type]
-    for index in range(count + warm_up):
+    taken = []
+    for index in which:
         begun = subject.now()
         engine.step(walk[index // 8 % len(walk)])
         taken.append((subject.now() - begun) * 1e3)
-    return np.asarray(taken[warm_up:]).tolist()
+    return taken

@@ -13,6 +13,9 @@ from torch import Tensor
 # together outweigh the noise of each. Steps and training that spend little there draw the mean of all places, a fog
 # (compare shifted schedules for large pictures, arXiv 2301.11093; 2403.03206; the choice is in docs/log.md).
 SHIFT = 8.0
+# The first step is told that its noise holds a little of a frame already, though it does not. At level 1 a network
+# knows that there is nothing to see and says the mean of all places; told this it sees something, and goes on from it.
+FIRST = 0.96
 MIDDLE, WIDTH = 1.5, 1.7  # of training levels, as log odds
 
 
@@ -35,12 +38,13 @@ def draw_levels(shape: tuple[int, ...], generator: torch.Generator, pure: float,
     return torch.where(is_pure, torch.ones_like(level), level)
 
 
-def schedule(steps: int, shift: float = SHIFT) -> list[float]:
-    """Noise levels of a sampler from 1 down to 0, `steps` + 1 of them.
+def schedule(steps: int, shift: float = SHIFT, first: float = FIRST) -> list[float]:
+    """Noise levels of a sampler from `first` down to 0, `steps` + 1 of them.
 
     shift > 1 spends more of the steps at high noise: t -> shift t / (1 + (shift - 1) t).
     """
-    levels = [1 - index / steps for index in range(steps + 1)]
+    even = first / (shift - (shift - 1) * first)
+    levels = [even * (1 - index / steps) for index in range(steps + 1)]
     return [shift * t / (1 + (shift - 1) * t) for t in levels]
 
 

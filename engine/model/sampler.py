@@ -20,10 +20,10 @@ def denoise(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Noise [B, 1, rows, columns, channels] -> (latent of the same shape, motion [B, 1, SIZE], scaled).
 
-    levels: noise levels from 1 down to 0 (see diffusion.schedule); action: [B, 1, size], scaled; reference: of the
+    levels: noise levels down to 0 (see diffusion.schedule); action: [B, 1, size], scaled; reference: of the
     frame, see warping.py.
     """
-    latent, motion = noise, action.new_zeros(*noise.shape[:2], poses.SIZE)
+    latent, motion = levels[0] * noise, action.new_zeros(*noise.shape[:2], poses.SIZE)
     known = torch.ones(noise.shape[:2], dtype=torch.bool, device=noise.device)
     for level, target in zip(levels[:-1], levels[1:], strict=True):
         now = torch.full(noise.shape[:2], level, device=noise.device)

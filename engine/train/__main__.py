@@ -149,6 +149,8 @@ def _ship(model: WorldModel, settings: TrainSettings) -> None:
     folder = Path(settings.ship or Path(settings.out) / "shipped")
     if rank() == 0:
         notes = {"denoise_steps": settings.denoise_steps}
+        if settings.denoise_steps_cuda:
+            notes["denoise_steps_cuda"] = settings.denoise_steps_cuda
         checkpoint.save(folder, model, world.load(settings.world).name, notes)
 
 

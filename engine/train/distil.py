@@ -1,6 +1,6 @@
-"""Distribution matching: the one-step generator's frames become such as many steps of a teacher would have drawn.
+"""Distribution matching: a few-step generator's frames become such as many steps of a teacher would have drawn.
 
-Where a frame could be many things, one step trained on squared error draws their mean; a teacher that denoises in many
+Where a frame could be many things, a step trained on squared error draws their mean; a teacher that denoises in many
 steps draws one of them. Both score the generator's own frames, noised anew: the teacher says where true frames lie,
 an imitator, trained along on the generator's frames, where the generator's do, and the difference is what the
 generator learns from (DMD, arXiv 2311.18828, eq. 7-8; on own rollouts, self forcing, arXiv 2506.08009, section 3.3).
@@ -8,17 +8,36 @@ generator learns from (DMD, arXiv 2311.18828, eq. 7-8; on own rollouts, self for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from engine.model.diffusion import add_noise, draw_levels, velocity_weight
+from engine.model.diffusion import add_noise, draw_levels, euler_step, velocity_weight
 from engine.model.network import WorldModel
+from engine.model.parallel import Predicted
 from engine.train.loop import share_gradients
 from engine.train.optimiser import make_optimisers
 
 Predict = Callable[[WorldModel, Tensor, Tensor], Tensor]  # (network, noisy latents, levels) -> clean latents
+
+
+def partway(
+    predict: Callable[..., Predicted], noisy: Tensor, level: Tensor, noise: Tensor, drawn: Tensor,
+    levels: Sequence[float],
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Noisy latents [B, F, ..] and levels [B, F], where `drawn` what the sampler has at the last of `levels`.
+
+    Trained from there, every step of a few learns to end in a frame (self forcing, arXiv 2506.08009, algorithm 1).
+    """
+    picked = drawn[..., None, None, None]
+    noisy, level = torch.where(picked, levels[0] * noise, noisy), torch.where(drawn, levels[0], level)
+    for now, lower in pairwise(levels):
+        made = predict(noisy=noisy, level=level).latents.detach().to(noisy.dtype)
+        noisy = torch.where(picked, euler_step(noisy, made, now, lower), noisy)
+        level = torch.where(drawn, lower, level)
+    return noisy, level
 
 
 class Distiller:

@@ -28,7 +28,7 @@ from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
 from engine.model.warping import Reprojector
 from engine.train.codec import smooth
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller
+from engine.train.distil import Distiller, partway
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.review import Review
 from engine.train.scorers import keep_as_teacher, load_scorer
@@ -48,13 +48,14 @@ class Scene(NamedTuple):
 class Noised(NamedTuple):
     """Frames to predict and then those to rebuild, [B, frames + R, ..], their noise and levels; `rebuild`: which slot.
 
-    still: bool [B, frames + R], at the highest level and without noise.
+    still, drawn: bool [B, frames + R], at the highest level without noise, and to be drawn from noise alone.
     """
 
     target: Tensor
     noise: Tensor
     level: Tensor
     still: Tensor
+    drawn: Tensor
     rebuild: Tensor | None
 
 
@@ -98,12 +99,11 @@ class GeneratorTraining:
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         stage, frames = self.stage, self.stage.frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
-        coin = torch.rand(4, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
+        coin = torch.rand(5, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
         own = self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from)
         distiller = self.distiller
         scene = self._own_scene(coin, random) if own else self._true_scene(random)
         noised = self._noise(scene, 1.0 if own and distiller is not None else stage.pure, random)
-        noisy = add_noise(noised.target, noised.noise, noised.level)
         recent = 1 if coin[2] < 0.15 else self.model.settings.recent_frames
         call = partial(
             self._predict, recent, chunk=scene.chunk, drop=self._hide(scene.chunk, random), rebuild=noised.rebuild,
@@ -111,9 +111,14 @@ class GeneratorTraining:
             context=scene.context, pictured=scene.pictured,
             blind=torch.rand(self.schedule.batch, 2, generator=random, device=self.device) < stage.blind,
         )  # fmt: skip
-        predicted = call(self.model, noisy=noisy, level=noised.level)
+        noisy, level = add_noise(noised.target, noised.noise, noised.level), noised.level
+        if distiller is not None:
+            levels = schedule(stage.own_steps)[: 1 + int(coin[4] * stage.own_steps)]
+            noisy, level = partway(partial(call, self.model), noisy, level, noised.noise, noised.drawn, levels)
+        noised = noised._replace(level=level)
+        predicted = call(self.model, noisy=noisy, level=level)
         loss, weighted, metrics = self._errors(scene, noised, predicted, stage.robust * own)
-        drawn = (noised.level[:, :frames] == 1) & ~noised.still[:, :frames]
+        drawn = noised.drawn[:, :frames]
         wanted = stage.predict * weighted if distiller is None else weighted * torch.where(drawn, stage.truth, 1.0)
         wanted = wanted.mean()
         if distiller is not None:
@@ -163,7 +168,9 @@ class GeneratorTraining:
         noise = torch.randn(target.shape, generator=random, device=self.device, dtype=target.dtype)
         still = (torch.rand(level.shape, generator=random, device=self.device) < self.stage.still) & (level == 1)
         still[:, frames:] = False  # a block is rebuilt from noise, as ever
-        return Noised(target, noise * ~still[:, :, None, None, None], level, still, rebuild)
+        drawn = (level == 1) & ~still
+        drawn[:, frames:] = False
+        return Noised(target, noise * ~still[:, :, None, None, None], level, still, drawn, rebuild)
 
     def _errors(
         self, scene: Scene, noised: Noised, predicted: Predicted, robust: float

@@ -69,7 +69,7 @@ class GeneratorStage:
     old_only: float = 0.35  # share of chunks that may only remember what is older than a random gap
     own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
     own_from: float = 0.0  # share of the schedule after which they come in
-    own_steps: int = 2  # most denoise steps of that rollout
+    own_steps: int = 2  # most denoise steps of that rollout; with a teacher, a step learns to be any of them
     robust: float = 0.0  # squared error of a cell beyond which, after own frames, more error counts ever less; 0: never
     still: float = 0.0  # share of frames at the highest level that start from no noise: those are to be means
     adversarial: float = 0.0  # pull of the critic's judgement on frames made from pure noise, against the error's
@@ -109,6 +109,7 @@ class TrainSettings:
     profile_steps: int = 0  # steps, after the first ten, whose time by kernel goes to out/<stage>_profile.txt
     ship: str = ""  # folder for the checkpoint of stage=ship; out/shipped by default
     denoise_steps: int = 1  # with which the shipped checkpoint is played by default
+    denoise_steps_cuda: int = 0  # the same on a GPU; 0: as many
     model: ModelSizes = field(default_factory=ModelSizes)
     codec: CodecStage = field(default_factory=CodecStage)
     generator: GeneratorStage = field(default_factory=GeneratorStage)

@@ -39,11 +39,13 @@ def test_forward_is_where_the_camera_looks() -> None:
     assert pose.to_game(right[0], 1.0)[3] == pytest.approx(60.0, abs=1e-3)
 
 
-@pytest.mark.parametrize("shift", [1.0, 3.0])
-def test_schedule_falls_from_one_to_zero(shift: float) -> None:
-    levels = diffusion.schedule(4, shift)
-    assert levels[0] == 1 and levels[-1] == 0 and len(levels) == 5
+@pytest.mark.parametrize("shift", [1.0, 3.0, 8.0])
+@pytest.mark.parametrize("first", [1.0, 0.96])
+def test_schedule_falls_from_its_first_level_to_zero(shift: float, first: float) -> None:
+    levels = diffusion.schedule(4, shift, first)
+    assert levels[0] == pytest.approx(first, abs=1e-9) and levels[-1] == 0 and len(levels) == 5
     assert all(high > low for high, low in zip(levels, levels[1:], strict=False))
+    assert levels[0] == pytest.approx(diffusion.schedule(1, shift, first)[0])  # however many steps there are
 
 
 def test_euler_steps_along_the_noise_path() -> None:
@@ -64,4 +66,5 @@ def test_a_third_of_the_levels_and_most_steps_are_where_places_are_made() -> Non
     levels = diffusion.draw_levels((4000,), random, 0.0, torch.device("cpu"))
     assert 0.3 < float((levels > 0.9).float().mean()) < 0.4
     assert float((levels < 0.5).float().mean()) > 0.15  # and details are learnt too
-    assert sum(level > 0.7 for level in diffusion.schedule(8)) == 7
+    assert sum(level > 0.7 for level in diffusion.schedule(8, first=1.0)) == 7
+    assert sum(level > 0.7 for level in diffusion.schedule(8)) == 6

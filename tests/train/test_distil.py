@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
+from engine.model.diffusion import euler_step, schedule
 from engine.model.network import WorldModel
+from engine.model.parallel import Predicted
+from engine.model.sampler import denoise
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller
+from engine.train.distil import Distiller, partway
 from tests.conftest import random_model
 
 
@@ -41,6 +46,31 @@ def test_every_process_begins_with_the_same_critic() -> None:
         weights.append(Adversary(settings, torch.device("cpu"), 1e-3, seed=7).critic.state_dict())
         assert torch.initial_seed() == rank
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_partway_is_where_the_sampler_comes_by() -> None:
+    """From there on, the sampler ends in what it ends in from the start; frames that are not drawn stay as they are."""
+    random = torch.Generator().manual_seed(0)
+    latents, noise = (torch.randn(2, 3, 4, 6, 8, generator=random) for _ in range(2))
+    drawn = torch.tensor([[True, True, False], [True, False, True]])
+    level = torch.where(drawn, 1.0, 0.3)
+
+    def look(noisy: Tensor, level: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+        return torch.tanh(noisy * (2 - level[..., None, None, None])).roll(1, dims=3), torch.zeros(0)
+
+    def predict(noisy: Tensor, level: Tensor) -> Predicted:
+        return Predicted(look(noisy, level)[0], *[torch.zeros(0)] * 5)
+
+    levels = schedule(3)
+    whole, _ = denoise(look, noise, levels, torch.zeros(0), None, None, torch.zeros(0))  # type: ignore[arg-type]
+    for done in range(3):
+        noisy, at = partway(predict, latents, level, noise, drawn, levels[: done + 1])
+        assert torch.equal(noisy[~drawn], latents[~drawn]) and torch.equal(at[~drawn], level[~drawn])
+        assert (at[drawn] == levels[done]).all()
+        for now, lower in pairwise(levels[done:]):
+            made = look(noisy, torch.full_like(at, now))[0]
+            noisy = euler_step(noisy, made, now, lower) if lower else made
+        torch.testing.assert_close(noisy[drawn], whole[drawn])
 
 
 class Fixed:
