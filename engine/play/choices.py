@@ -42,7 +42,7 @@ CHOICES = (
         lambda _: "what the network runs on; auto: a GPU where there is one", waits=True,
     ),
     Choice(
-        "denoise_steps", "Denoise steps", (None, 1, 2, 4),
+        "denoise_steps", "Denoise steps", (None, 1, 2, 3, 4),
         lambda value: "the checkpoint's own" if value is None else f"{value} a frame",
         lambda _: "how often the network goes over each frame; fewer are faster", waits=True,
     ),
