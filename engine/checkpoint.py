@@ -24,7 +24,7 @@ from engine.world import World
 FORMAT = 1
 CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, MANIFEST, UNFINISHED = "model.safetensors", "manifest.json", "manifest.json.part"
-DENOISE_STEPS = 2
+DENOISE_STEPS = 2  # where a checkpoint does not say
 CARRIED = "pictures"  # what networks carry over of earlier frames
 SCALE = ".row_scale"  # suffix of the scales that go with rows kept as int8
 
@@ -39,7 +39,7 @@ class Manifest:
     notes: dict[str, Any]  # how it was trained, and how it is best sampled
 
     def denoise_steps(self, device: str) -> int:
-        """Evaluations of the generator a frame with which it is played on "cpu" or "cuda"; 2 where it does not say."""
+        """Evaluations of the generator a frame with which it is played on "cpu" or "cuda"."""
         return self.notes.get(f"denoise_steps_{device}", self.notes.get("denoise_steps", DENOISE_STEPS))
 
 

@@ -48,13 +48,12 @@ class Scene(NamedTuple):
 class Noised(NamedTuple):
     """Frames to predict and then those to rebuild, [B, frames + R, ..], their noise and levels; `rebuild`: which slot.
 
-    still, drawn: bool [B, frames + R], at the highest level without noise, and to be drawn from noise alone.
+    drawn: bool [B, frames + R], to be drawn from noise alone.
     """
 
     target: Tensor
     noise: Tensor
     level: Tensor
-    still: Tensor
     drawn: Tensor
     rebuild: Tensor | None
 
@@ -170,7 +169,7 @@ class GeneratorTraining:
         still[:, frames:] = False  # a block is rebuilt from noise, as ever
         drawn = (level == 1) & ~still
         drawn[:, frames:] = False
-        return Noised(target, noise * ~still[:, :, None, None, None], level, still, drawn, rebuild)
+        return Noised(target, noise * ~still[:, :, None, None, None], level, drawn, rebuild)
 
     def _errors(
         self, scene: Scene, noised: Noised, predicted: Predicted, robust: float

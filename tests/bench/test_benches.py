@@ -211,6 +211,8 @@ def test_latency_growth_and_throughput(make_subject):
     taken = 3 + latency.WARM_UP["cpu"]  # steps of each measurement
     assert [grown[key]["entries"] for key in ("12", "30")] == [(12 + taken) // 3, (30 + taken) // 3]
     assert grown["30"]["bytes"] > grown["12"]["bytes"]
+    assert grown["12"]["ratio"] == 1 and grown["30"]["ratio"] > 0
+    assert subject.engine.session is not None  # the subject's own goes on
     assert set(throughput.measure(subject).figures) == {"1", "3"}
 
 

@@ -45,7 +45,8 @@ def test_schedule_falls_from_its_first_level_to_zero(shift: float, first: float)
     levels = diffusion.schedule(4, shift, first)
     assert levels[0] == pytest.approx(first, abs=1e-9) and levels[-1] == 0 and len(levels) == 5
     assert all(high > low for high, low in zip(levels, levels[1:], strict=False))
-    assert levels[0] == pytest.approx(diffusion.schedule(1, shift, first)[0])  # however many steps there are
+    assert levels[0] == diffusion.schedule(1, shift, first)[0]  # however many steps there are
+    assert diffusion.schedule(4, shift, 1.0)[0] == 1
 
 
 def test_euler_steps_along_the_noise_path() -> None:
