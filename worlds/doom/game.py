@@ -21,7 +21,7 @@ from worlds.doom.udmf import map_names
 from worlds.spaces import action_space, observation_space
 
 TICS_PER_FRAME = 2
-CROP = slice(4, 196)  # rows of the game's 320x200 picture; it has no 320x192 mode
+CROP = slice(8, 392)  # rows of the game's 640x400 picture, of which a square of four becomes one pixel
 SETTLING_TICS = 12  # the game ignores turning before
 ANGLE_STEP = 360.0 / 65536  # the game's finest turn, degrees
 DEPTH_STEP, DEPTH_BIAS = 7.2, 2.0  # map units: what the game's 8-bit depth counts in; fitted by warping frames
@@ -33,7 +33,9 @@ NO_BOB = "+movebob 0 +stillbob 0"  # so that a pose has one picture, walking or 
 class DoomEnv(gymnasium.Env):
     """ViZDoom on a generated map, or on a map of a WAD file.
 
-    Observations: RGB uint8 [192, 320, 3]. Actions: an engine.Action, or {"keys", "mouse"} as in the
+    Observations: RGB uint8 [192, 320, 3], each pixel the mean of four of the game's. It draws textures by single
+    points, so that its own picture at this size flickers: a frame moved to where the camera is next
+    resembles the one drawn there by 25 dB, and by 30 with four points (docs/log.md). Actions: an engine.Action, or {"keys", "mouse"} as in the
     action space. info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
     With `depth`, info["depth"]: float32 [192, 320], distance along the line of sight's axis, map units.
     With `calm`, monsters stand still and never attack, but can be shot.
@@ -82,7 +84,7 @@ class DoomEnv(gymnasium.Env):
         if wad != _freedoom():
             game.set_doom_scenario_path(str(wad))
         game.set_doom_map(map_name)
-        game.set_screen_resolution(vizdoom.ScreenResolution.RES_320X200)
+        game.set_screen_resolution(vizdoom.ScreenResolution.RES_640X400)
         game.set_screen_format(vizdoom.ScreenFormat.RGB24)
         for part in ("hud", "minimal_hud", "crosshair", "messages", "screen_flashes", "decals", "particles"):
             getattr(game, f"set_render_{part}")(False)
@@ -174,11 +176,18 @@ class DoomEnv(gymnasium.Env):
 
     def _observe(self) -> tuple[np.ndarray, dict[str, Any]]:
         state = self._game.get_state()
-        self._frame = np.array(state.screen_buffer[CROP])  # the game writes its next picture into the same memory
+        self._frame = _mean_of_four(state.screen_buffer[CROP])
         self._info: dict[str, Any] = {"pose": tuple(float(value) for value in state.game_variables)}
         if self.depth:
-            self._info["depth"] = _distance(state.depth_buffer[CROP])
+            self._info["depth"] = _distance(state.depth_buffer[CROP][::2, ::2])
         return self._frame, self._info
+
+
+def _mean_of_four(picture: np.ndarray) -> np.ndarray:
+    """uint8 [2 * height, 2 * width, 3] -> [height, width, 3], new memory: the game draws its next into the old."""
+    rows = np.add(picture[::2], picture[1::2], dtype=np.uint16)
+    pairs = rows.reshape(len(rows), -1, 2, 3)
+    return ((pairs[:, :, 0] + pairs[:, :, 1] + 2) >> 2).astype(np.uint8)
 
 
 def _distance(depth: np.ndarray) -> np.ndarray:
