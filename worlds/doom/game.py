@@ -35,8 +35,9 @@ class DoomEnv(gymnasium.Env):
 
     Observations: RGB uint8 [192, 320, 3], each pixel the mean of four of the game's. It draws textures by single
     points, so that its own picture at this size flickers: a frame moved to where the camera is next
-    resembles the one drawn there by 25 dB, and by 30 with four points (docs/log.md). Actions: an engine.Action, or {"keys", "mouse"} as in the
-    action space. info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
+    resembles the one drawn there by 25 dB, and by 30 with four points (docs/log.md).
+    Actions: an engine.Action, or {"keys", "mouse"} as in the action space.
+    info["pose"]: (x, y, z, angle), the eye's place in map units, degrees anticlockwise.
     With `depth`, info["depth"]: float32 [192, 320], distance along the line of sight's axis, map units.
     With `calm`, monsters stand still and never attack, but can be shot.
     Rewards are 0. An episode is terminated when the player leaves the map. Nothing hurts the player.
