@@ -45,6 +45,17 @@ def test_frames_actions_and_pose_are_as_the_world_says(env: DoomEnv) -> None:
     assert cast(gymnasium.spaces.Dict, env.action_space)["mouse"].shape == (1,)
 
 
+def test_each_pixel_is_the_mean_of_four_of_the_games(env: DoomEnv) -> None:
+    env.reset()
+    frame = env.step(Action(("forward",), (7.0, 0.0)))[0]
+    drawn = env._game.get_state().screen_buffer
+    assert drawn.shape == (400, 640, 3)
+    squares = drawn[8:-8].reshape(192, 2, 320, 2, 3)  # of the middle 384 rows
+    assert frame.shape == (192, 320, 3) and frame.dtype == np.uint8
+    assert np.array_equal(frame, np.floor(squares.astype(float).mean(axis=(1, 3)) + 0.5))
+    assert np.ptp(squares, axis=(1, 3)).max() > 100  # the four differ
+
+
 @pytest.mark.parametrize("yaw", [0.0, 0.1, 1.0, 7.77, 15.0, 30.0, -0.1, -3.3, -30.0])
 def test_the_view_turns_by_the_yaw_asked(env: DoomEnv, yaw: float) -> None:
     before = env.reset()[1]["pose"][3]
