@@ -104,6 +104,7 @@ class SessionBatch:
                 here, there = (whole.num_frames - 1 - behind) % window, (one.num_frames - 1 - behind) % window
                 whole.recent_tokens[row, here] = one.recent_tokens[0, there]
                 whole.recent_poses[row, here] = one.recent_poses[0, there]
+                whole.passes.recent_pictures[row, here] = one.passes.recent_pictures[0, there]
         whole.pose, whole.velocity, whole.anchor = pose, velocity, anchor
         whole.cache.clear()  # slots that no session fills now must not show what they held
         whole.show_again()

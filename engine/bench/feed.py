@@ -9,6 +9,7 @@ from engine.model.entry import pack
 from engine.model.memory import quantise
 from engine.model.parallel import looking_back
 from engine.model.rollout import Rollout
+from engine.model.sweep import shrink
 
 LONG = 48  # frames: a shorter history is observed frame by frame
 AT_ONCE = 32  # frames of all sessions together that the frame encoder takes at once
@@ -48,7 +49,12 @@ def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor
     entries = model.compress_blocks(by_block, where.unflatten(1, (-1, size)).flatten(0, 1))
     entries = entries.unflatten(0, (rollout.batch, -1))
     last = slice(size - 1, None, size)
-    nearness = model.encoder.nearness(tokens[:, last])
+    nearness, sweep = model.encoder.nearness(tokens[:, last]), model.encoder.sweep
+    if sweep is not None:
+        pictures = shrink(model.refer(latents.to(dtype)))
+        in_blocks = (part.unflatten(1, (-1, size)).flatten(0, 1) for part in (pictures, where))
+        nearness = sweep.last(nearness.flatten(0, 1).unsqueeze(1), *in_blocks).view_as(nearness)
+        rollout.passes.recent_pictures[:, _ring(rollout, begin, tokens.shape[1])] = pictures[:, -window:]
     columns = (entries, where[:, last], latents[:, last], nearness.half())
     for entry, pose, latent, near in zip(*(column.unbind(1) for column in columns), strict=True):
         rollout.banks.append(pack(model.settings, [*quantise(entry), pose, *quantise(latent), near]))
@@ -56,6 +62,11 @@ def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor
         rollout.plain_tokens += [frame.clone() for frame in tokens[:, last].unbind(1)]
     if rollout.memory == "full":
         rollout.past += zip(tokens.unbind(1), where.unbind(1), strict=True)
-    for index in range(max(0, tokens.shape[1] - window), tokens.shape[1]):
-        ring = (begin + index) % window
-        rollout.recent_tokens[:, ring], rollout.recent_poses[:, ring] = tokens[:, index], where[:, index]
+    ring = _ring(rollout, begin, tokens.shape[1])
+    rollout.recent_tokens[:, ring], rollout.recent_poses[:, ring] = tokens[:, -window:], where[:, -window:]
+
+
+def _ring(rollout: Rollout, begin: int, count: int) -> Tensor:
+    """Places of the recent ones among `count` frames, of which the first is the session's frame `begin`."""
+    window = rollout.model.settings.recent_frames
+    return torch.arange(max(0, count - window), count, device=rollout.device).add(begin) % window

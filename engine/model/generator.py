@@ -20,6 +20,7 @@ from engine.model.layers import (
 )
 from engine.model.rope import Place
 from engine.model.settings import ModelSettings
+from engine.model.sweep import Sweep
 from engine.model.warping import Reprojector
 
 
@@ -37,9 +38,11 @@ class FrameEncoder(nn.Module):
         self.to_nearness = nn.Sequential(nn.Linear(settings.dim, settings.dim), nn.SiLU(), last)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
+        self.sweep = Sweep(settings) if settings.sweep else None
 
     def nearness(self, tokens: Tensor) -> Tensor:
-        """Context tokens [B, F, tokens, dim] -> 1 / distance [B, F, rows, columns] of each cell, float32."""
+        """Context tokens [B, F, tokens, dim] -> 1 / distance [B, F, rows, columns] of each cell, float32: a guess from
+        how the frame looks, which `sweep` betters."""
         settings = self.settings
         found = self.to_nearness(tokens[:, :, : -settings.registers]).float()
         return from_patches(found, settings.patch, settings.grid).squeeze(-1).clamp(-3, 3).exp()
@@ -63,8 +66,10 @@ class Momentum(nn.Module):
 
     def __init__(self, settings: ModelSettings, hidden: int = 64) -> None:
         super().__init__()
-        size = 2 + settings.action_size
-        self.straight, last = nn.Linear(size, 2), nn.Linear(hidden, 2)
+        self.heights = settings.foresees_height
+        told = 3 if self.heights else 2
+        size = told + settings.action_size
+        self.straight, last = nn.Linear(size, told), nn.Linear(hidden, told)
         self.bent = nn.Sequential(nn.Linear(size, hidden), nn.SiLU(), last)
         for module in (self.straight, last):
             nn.init.zeros_(module.weight)
@@ -73,14 +78,18 @@ class Momentum(nn.Module):
     def forward(self, motion: Tensor, action: Tensor, yaw: Tensor) -> Tensor:
         """motion: [.., SIZE], the last one as it looked back; action: [.., size], both scaled; yaw: [..], degrees.
 
-        Returns [.., 2], scaled: forward and right, in the axes of the heading that the action turns to.
+        Returns [.., SIZE], scaled: forward, right and up, in the axes of the heading that the action turns to, with
+        no turn.
         """
         angle = torch.deg2rad(yaw)
         cos, sin = angle.cos(), angle.sin()
         forward, right = motion[..., 0].float(), motion[..., 1].float()
-        told = torch.stack([forward * cos + right * sin, right * cos - forward * sin], dim=-1)
+        told = torch.stack([forward * cos + right * sin, right * cos - forward * sin, motion[..., 3].float()], dim=-1)
+        told = told if self.heights else told[..., :2]
         told = torch.cat([told.to(self.straight.weight.dtype), action.to(self.straight.weight.dtype)], dim=-1)
-        return (self.straight(told) + self.bent(told)).float()
+        found = (self.straight(told) + self.bent(told)).float()
+        still = torch.zeros_like(found[..., :1])
+        return torch.cat([found[..., :2], still, found[..., 2:] if self.heights else still], dim=-1)
 
 
 class Generator(nn.Module):

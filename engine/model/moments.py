@@ -79,8 +79,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
             moment.motion.unsqueeze(1).to(model.dtype),
         )
         rollout.recent_tokens[:, ring] = tokens[:, 0]
-        rollout.recent_poses[:, ring] = moment.pose
-        if moment is last:
-            rollout.passes.show_last(moment.latent, tokens, moment.pose)
+        time = torch.full((1, 1), moment.num_frames - 1, device=model.device)
+        rollout.passes.show_last(ring, moment.latent, tokens, moment.pose, time)
     rollout.cache.clear()
     rollout.show_again()

@@ -51,12 +51,11 @@ class WorldModel(nn.Module):
         """From where the coming frame will be seen, as far as pose [.., SIZE], last motion [.., SIZE] and action tell.
 
         motion: scaled, as it looked back; action: [.., size] as the world encodes it. Returns the pose and
-        how far that is from where the camera was, [.., 2], scaled.
+        how far that is from where the camera was, [.., SIZE], scaled, the turn left out.
         """
         yaw = self.yaw(action)
         carried = self.generator.momentum(motion, self.scale_action(action), yaw)
-        moved = torch.cat([carried.detach(), torch.zeros_like(carried)], dim=-1)
-        return poses.advance(poses.turn(pose, yaw), moved), carried
+        return poses.advance(poses.turn(pose, yaw), carried.detach()), carried
 
     def place(self, time: Tensor, pose: Tensor) -> Place:
         """Places of all tokens of frames [B, F] at poses [B, F, SIZE], in the type that the network computes in."""

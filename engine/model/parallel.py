@@ -18,6 +18,7 @@ from engine.model.attention import FrameMask
 from engine.model.network import WorldModel
 from engine.model.reprojection import Shown
 from engine.model.settings import ModelSettings
+from engine.model.sweep import shrink
 
 
 @dataclass
@@ -47,8 +48,9 @@ class Predicted(NamedTuple):
     """What the network says of a chunk. C frames, then R rebuilt ones.
 
     latents: [B, C + R, ...]; motion: [B, C + R, SIZE], scaled, from `asked`. asked: poses [B, C, SIZE], and carried:
-    [B, C, 2], from where the frames were thought to be seen (see WorldModel.ask). reference: [B, C, rows, columns,
-    channels + 1]. nearness: [B, W + C - 1, rows, columns] of the clean frames.
+    [B, C, SIZE], from where the frames were thought to be seen (see WorldModel.ask). reference: [B, C, rows, columns,
+    channels + 1]. nearness: [B, W + C - 1, rows, columns] of the clean frames, as guessed; swept: the same, bettered by
+    looking from the last recent frame on.
     """
 
     latents: Tensor
@@ -57,6 +59,7 @@ class Predicted(NamedTuple):
     carried: Tensor
     reference: Tensor
     nearness: Tensor
+    swept: Tensor
 
 
 @dataclass
@@ -159,20 +162,26 @@ def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Ten
 
 def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
     """The last frames of the memory slots' blocks, as references."""
-    nearness = model.encoder.nearness(block_tokens[:, :, -1])
-    pictures = model.refer(chunk.block_latents[:, :, -1])
+    nearness, sweep = model.encoder.nearness(block_tokens[:, :, -1]), model.encoder.sweep
+    if sweep is None:
+        pictures = model.refer(chunk.block_latents[:, :, -1])
+    else:
+        frames = model.refer(chunk.block_latents)
+        pictures, small = frames[:, :, -1], shrink(frames)
+        swept = sweep.last(nearness.detach().flatten(0, 1).unsqueeze(1), small.flatten(0, 1), chunk.block_poses.flatten(0, 1))
+        nearness = swept.view_as(nearness)
     return Shown(pictures, nearness, chunk.block_poses[:, :, -1], chunk.filled)
 
 
 def look_back(
-    model: WorldModel, chunk: Chunk, blocks: Shown, shown: Tensor, nearness: Tensor, asked: Tensor, blind: Tensor | None
-) -> Tensor:
-    """References [B, C, rows, columns, channels + 1] of a chunk's frames, from blocks and the clean frames `shown`.
+    model: WorldModel, chunk: Chunk, blocks: Shown, pictures: Tensor, nearness: Tensor, asked: Tensor,
+    blind: Tensor | None,
+) -> Tensor:  # fmt: skip
+    """References [B, C, rows, columns, channels + 1] of a chunk's frames, from blocks and the clean frames' pictures.
 
     blind: bool [B, 2], chunks that do without the last frame, and without the blocks.
     """
     window, slots = model.settings.recent_frames, model.settings.memory_entries
-    pictures = model.refer(shown)
     there = torch.ones_like(chunk.actions[:, :-1, 0], dtype=torch.bool)
     filled = blocks.there
     if blind is not None:
@@ -215,8 +224,12 @@ def predict_chunk(
     time = torch.arange(total, device=noisy.device).expand(batch, total)
     asked, foreseen = model.ask(chunk.poses[:, window - 1 : -1], moved[:, window - 1 : -1], chunk.actions[:, window:])
     blocks = show_blocks(model, block_tokens, chunk)
-    source = shown if pictured is None else pictured
-    reference = look_back(model, chunk, blocks, source[:, :-1], nearness, asked, blind)
+    pictures = model.refer((shown if pictured is None else pictured)[:, :-1])
+    swept, sweep = nearness, model.encoder.sweep
+    if sweep is not None:
+        guess = nearness[:, window - 1 :].detach()
+        swept = torch.cat([nearness[:, : window - 1], sweep.last(guess, shrink(pictures), chunk.poses[:, :-1])], dim=1)
+    reference = look_back(model, chunk, blocks, pictures, swept, asked, blind)
     where, ask_time, actions, seen = asked, time[:, window:], chunk.actions[:, window:], reference
     known = torch.ones(batch, total - window, dtype=torch.bool, device=noisy.device)
     if rebuild is not None:
@@ -231,4 +244,4 @@ def predict_chunk(
     holder = ParallelContext(model, memory, recent, masks)
     place = model.place(ask_time, where)
     latents, motion = model.generator(noisy, level, model.scale_action(actions), known, place, holder, seen)
-    return Predicted(latents, motion, asked, foreseen, reference, nearness)
+    return Predicted(latents, motion, asked, foreseen, reference, nearness, swept)

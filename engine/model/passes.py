@@ -24,6 +24,7 @@ from engine.model.parallel import looking_back
 from engine.model.reprojection import Picked, Shown, pick_views
 from engine.model.rope import Place
 from engine.model.sampler import denoise
+from engine.model.sweep import SHRINK, shrink
 from engine.model.weighing import Weighing
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
@@ -48,6 +49,8 @@ class Passes:
             batch, window, settings.frame_tokens, settings.dim, dtype=model.dtype, device=device
         )
         self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=device)
+        small = settings.height // SHRINK, settings.width // SHRINK
+        self.recent_pictures = torch.zeros(batch, window, 3, *small, dtype=model.dtype, device=device)
         rows, columns, _ = settings.latent_shape
         frames = settings.memory_entries + 1  # one for each slot, and the last frame
         sides = settings.height, settings.width
@@ -68,7 +71,7 @@ class Passes:
 
     def clear(self) -> None:
         """Make the buffers as they were at first."""
-        for held in (*self.cache.buffers, self.recent_tokens, self.recent_poses, *self.shown):
+        for held in (*self.cache.buffers, self.recent_tokens, self.recent_poses, self.recent_pictures, *self.shown):
             held.zero_()
         self.picture.zero_()
         self.undrawn.zero_()
@@ -154,13 +157,24 @@ class Passes:
             return self.shown.pictures[:, last].clone()
         return self.model.refer(latents)
 
-    def show_last(self, latent: Tensor, tokens: Tensor, pose: Tensor, decoded: bool = False) -> None:
-        """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one."""
+    def show_last(
+        self, ring: int | Tensor, latent: Tensor, tokens: Tensor, pose: Tensor, time: Tensor, decoded: bool = False
+    ) -> None:
+        """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one.
+
+        Those before it, as far as there are any at its `time`, tell how near what it shows is.
+        """
         shown, last = self.shown, self.model.settings.memory_entries
         shown.pictures[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
         if self.lazy:
             self.latents[:, last] = latent
-        shown.nearness[:, last] = self.model.encoder.nearness(tokens)[:, 0]
+        self.recent_poses[:, span(ring)] = pose.unsqueeze(1)
+        guess, sweep = self.model.encoder.nearness(tokens), self.model.encoder.sweep
+        if sweep is not None:
+            self.recent_pictures[:, span(ring)] = shrink(shown.pictures[:, last : last + 1])
+            row = torch.arange(1 - self.cache.window, 1, device=pose.device).add(ring) % self.cache.window
+            guess = sweep.last(guess, self.recent_pictures[:, row], self.recent_poses[:, row], time)
+        shown.nearness[:, last] = guess[:, 0]
         shown.poses[:, last] = pose
         shown.there[:, last].fill_(True)
 
@@ -206,9 +220,8 @@ class Passes:
         tokens = model.encode_frames(*told)
         ring = time[:1, 0] % self.cache.window if place is None else place
         self.recent_tokens[:, span(ring)] = tokens
-        self.recent_poses[:, span(ring)] = pose.unsqueeze(1)
         self.cache.write_recent(ring, tokens, time, poses.relative_to(pose.unsqueeze(1), anchor))
-        self.show_last(latent, tokens, pose, decoded)
+        self.show_last(ring, latent, tokens, pose, time, decoded)
         return (motion, self._memorise(ring, latent)) if finishes else (motion,)
 
     def _rewrite(self, anchor: Tensor, time: Tensor) -> tuple[Tensor, ...]:

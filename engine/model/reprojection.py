@@ -76,16 +76,19 @@ class Picked(NamedTuple):
 
 
 def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tensor) -> Picked:
-    """What is carried into frames seen from `asked` [B, F, SIZE]: the last frame [B, F], and the best of memory."""
+    """What is carried into frames seen from `asked` [B, F, SIZE]: the last frame [B, F], and the best of memory.
+
+    Where the camera moves on, an entry at the last frame's own pose is that frame, and shows nothing more.
+    """
     batch, frames = last.shape
     rows = torch.arange(batch, device=last.device).repeat_interleave(frames)
     index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
     there = shown.there[rows.unsqueeze(1), index]
     if count := min(settings.references, settings.memory_entries):
         slots = slice(0, settings.memory_entries)
-        found = choose(
-            shown.poses[rows, slots], shown.there[rows, slots], pose.float().unsqueeze(1), count, settings.fov
-        )
+        now, theirs, ours = pose.float().unsqueeze(1), shown.poses[rows, slots], shown.poses[rows.unsqueeze(1), index]
+        same = (theirs == ours).all(dim=-1) & (now != ours).any(dim=-1) & there
+        found = choose(theirs, shown.there[rows, slots] & ~same, now, count, settings.fov)
         index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
     return Picked(rows.unsqueeze(1), index, there, pose)
 

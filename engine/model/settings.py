@@ -50,6 +50,8 @@ class ModelSettings:
     memory_entries: int = 12  # memory entries attended to, the sink among them
     references: int = 3  # of those, the ones whose frames are carried over into the coming view, beside the last frame
     reference_dim: int = 128  # width of the network that reads what is carried over
+    sweep: bool = False  # whether older frames say how near things are (sweep.py)
+    foresees_height: bool = False  # whether the camera's rise and fall is foreseen with the rest of its motion
 
     def __post_init__(self) -> None:
         stride = self.codec.stride * self.patch

@@ -182,9 +182,11 @@ class GeneratorTraining:
         weighted = counted * velocity_weight(noised.level, 0.2)
         moved, carried = self._moved(scene.chunk, predicted)
         reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
-        near = nearness_error(predicted.nearness, scene.chunk)
+        near, window = nearness_error(predicted.nearness, scene.chunk), self.model.settings.recent_frames
+        swept = nearness_error(predicted.swept, scene.chunk, window - 1)
         metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach(), "carried": carried.detach()}
-        metrics |= {"reference": reference.detach(), "nearness": near.detach()}
+        metrics |= {"reference": reference.detach(), "nearness": near.detach(), "swept": swept.detach()}
+        near = near + swept if self.model.settings.sweep else near
         loss = stage.motion * (moved + carried) + stage.reference * reference + stage.nearness * near
         if self.rebuilt:
             filled = scene.chunk.filled.any(1).float()
@@ -222,8 +224,8 @@ class GeneratorTraining:
         arrived = chunk.poses[:, window:]
         moved = smooth(predicted.motion[:, :frames].float() - poses.motion_between(predicted.asked, arrived))
         turned = poses.turn(chunk.poses[:, window - 1 : -1], self.model.yaw(chunk.actions[:, window:]))
-        carried = smooth(predicted.carried - poses.motion_between(turned, arrived)[..., :2])
-        return moved, carried
+        error = predicted.carried - poses.motion_between(turned, arrived)
+        return moved, smooth(error[..., [0, 1, 3] if self.model.settings.foresees_height else [0, 1]])
 
     def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""
@@ -276,10 +278,10 @@ def compile_parts(model: WorldModel) -> None:
             part.compile(dynamic=False)
 
 
-def nearness_error(found: Tensor, chunk: Chunk) -> Tensor:
-    """Loss of nearness [B, F, rows, columns], in octaves, where the game tells it."""
+def nearness_error(found: Tensor, chunk: Chunk, first: int = 0) -> Tensor:
+    """Loss of nearness [B, F, rows, columns], in octaves, from frame `first` on, where the game tells it."""
     assert chunk.nearness is not None
-    truth = chunk.nearness[:, : found.shape[1]].float()
+    truth, found = chunk.nearness[:, first : found.shape[1]].float(), found[:, first:]
     told = truth > 0
     error = torch.where(told, found.log() - truth.clamp(min=1 / 20, max=20).log(), 0)
     return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum", beta=0.1) / told.sum().clamp(min=1)

@@ -26,6 +26,8 @@ class ModelSizes:
     memory_entries: int = 12
     references: int = 3
     reference_dim: int = 128
+    sweep: bool = False
+    foresees_height: bool = False
 
 
 @dataclass(frozen=True)

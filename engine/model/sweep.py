@@ -1,0 +1,131 @@
+"""How near things are, by looking: a plane sweep over the frames before.
+
+A frame's own nearness is a guess from how it looks. Where the camera moved, older frames know better: nearness that is
+right carries them onto this frame, nearness that is wrong beside it. So a few factors on the guess are tried, cell by
+cell, and a small network says from how well each of them fits, and from how sharply, what the nearness is (plane
+sweeps as in arXiv 1804.02505, around a guess as in 2212.06524).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.model.machine import constant, kept
+from engine.model.reprojection import FARTHEST, NEAREST, carry, moves
+from engine.model.settings import ModelSettings
+
+SHRINK = 4  # pixels on a side of what counts as one here
+OLDER = 2  # frames just before this one that are carried over
+FACTORS = tuple(round(0.1 * step, 2) for step in range(-4, 5))  # logarithms of what the guess is multiplied by
+SHARPNESS = 300.0  # of the choice among them, before training
+UNSEEN = 0.1  # views: how much what is known of all factors counts for each
+PULL = 0.015  # towards the guess, before training: a cost, at 0.3 from it
+
+
+class Sweep(nn.Module):
+    """A guess of each cell's nearness, and older frames -> a better one."""
+
+    def __init__(self, settings: ModelSettings, hidden: int = 32) -> None:
+        super().__init__()
+        self.settings = settings
+        told = len(FACTORS) + 3
+        self.enter = nn.Conv2d(told, hidden, 3, padding=1)
+        self.middle = nn.Conv2d(hidden, hidden, 3, padding=1)
+        self.leave = nn.Conv2d(hidden, len(FACTORS) + 1, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, picture: Tensor, guess: Tensor, pose: Tensor, older: Tensor, their: Tensor, there: Tensor) -> Tensor:
+        """Nearness [N, rows, columns], float32, of frames seen from `pose` [N, SIZE].
+
+        picture: shrunk (see `shrink`), [N, 3, height, width]. guess: [N, rows, columns]. older: K frames [N, K, 3,
+        height, width], shrunk, from poses `their` [N, K, SIZE], of which `there` [N, K] can be used.
+        """
+        with torch.no_grad():
+            cost, seen = sweep_costs(self.settings, picture, guess, pose, older, their, there)
+        steps = constant(FACTORS, cost)
+        least = cost.amin(dim=1, keepdim=True)
+        pulled = cost + PULL * (steps / 0.3).square()[:, None, None]
+        told = torch.cat([(cost - least) * 20, least * 10, seen, guess.unsqueeze(1).log()], dim=1)
+        kind = self.enter.weight.dtype
+        h = F.silu(self.enter(told.to(kind)))
+        h = h + F.silu(self.middle(h))
+        learnt, more = self.leave(h).float().split([len(FACTORS), 1], dim=1)
+        share = torch.softmax(learnt - SHARPNESS * pulled, dim=1)
+        found = (share * steps[:, None, None]).sum(dim=1) + more[:, 0]
+        return guess * found.exp()
+
+
+    def last(self, guess: Tensor, pictures: Tensor, seen_from: Tensor, count: Tensor | None = None) -> Tensor:
+        """Nearness [B, n, rows, columns] of the last n of F frames in a row, of which `guess` is a guess.
+
+        pictures: of all frames, shrunk, [B, F, 3, height, width], seen from poses [B, F, SIZE]. count: [B, 1], how many
+        frames there were before the last one; F - 1, if not told.
+        """
+        batch, frames = pictures.shape[:2]
+        now, age = _ages(frames, guess.shape[1], guess.device)
+        before = now if count is None else count + now - (frames - 1)
+        there = (before.unsqueeze(-1) >= age).expand(batch, len(now), len(age)).flatten(0, 1)
+        older = (now.unsqueeze(1) - age).clamp(min=0)
+        given = pictures[:, now], guess, seen_from[:, now], pictures[:, older], seen_from[:, older]
+        return self(*(part.flatten(0, 1) for part in given), there).unflatten(0, guess.shape[:2])
+
+
+def shrink(pictures: Tensor) -> Tensor:
+    """Pictures [.., 3, height, width] at the size at which they are compared."""
+    return F.avg_pool2d(pictures.flatten(0, -4), SHRINK).unflatten(0, pictures.shape[:-3])
+
+
+def sweep_costs(
+    settings: ModelSettings, picture: Tensor, guess: Tensor, pose: Tensor, older: Tensor, their: Tensor, there: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How badly older frames fit this one where each factor puts them, [N, factors, rows, columns], and the share of
+    them that sees a cell, [N, 1, rows, columns]. Arguments as of `Sweep`."""
+    batch, views, _, height, width = older.shape
+    steps = constant(FACTORS, guess)
+    half = math.tan(math.radians(settings.fov) / 2)
+    tall = half * height / width / settings.pixel_aspect
+    _, back = moves(their.float(), pose.float().unsqueeze(1).expand_as(their))
+    near = F.interpolate(guess.unsqueeze(1), (height, width), mode="bilinear", align_corners=False).flatten(2)
+    near = (near.unsqueeze(2) * steps.exp()[:, None]).flatten(2)  # [N, 1, factors * pixels]
+    ray, down = _rays(height, width, half, tall, len(FACTORS), guess.device)
+    _, x, y, ahead = carry(near, ray, down, back)
+    place = torch.stack([x / half, y / tall], dim=-1).nan_to_num().clamp(-4, 4)
+    inside = ahead & (place.abs() < 1).all(dim=-1) & there.unsqueeze(-1)
+    shape = len(FACTORS) * height, width
+    moved = F.grid_sample(
+        older.flatten(0, 1).float(), place.view(-1, *shape, 2), padding_mode="border", align_corners=False
+    )
+    moved = moved.view(batch, views, 3, len(FACTORS), height, width)
+    off = (moved - picture.float()[:, None, :, None]).abs().mean(dim=2)
+    inside = inside.view(batch, views, len(FACTORS), height, width).to(off.dtype)
+    rows, columns = settings.latent_shape[:2]
+    cells = height // rows, width // columns
+    both = torch.stack([(off * inside).sum(dim=1), inside.sum(dim=1)], dim=1).flatten(0, 2)
+    both = F.avg_pool2d(both.unsqueeze(1), cells)
+    both = F.avg_pool2d(both, 3, stride=1, padding=1).view(batch, 2, len(FACTORS), rows, columns)
+    total, weight = both.unbind(1)
+    typical = total.sum(dim=1, keepdim=True) / weight.sum(dim=1, keepdim=True).clamp(min=1e-3)
+    cost = (total + UNSEEN * typical) / (weight + UNSEEN)  # where nobody sees a cell, every factor fits alike
+    return cost, weight.mean(dim=1, keepdim=True) / views
+
+
+@kept
+def _rays(
+    height: int, width: int, half: float, tall: float, times: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """How far to the right and down each pixel lies, as shares of its distance, flat, and as often as said."""
+    column = ((torch.arange(width, device=device) + 0.5) / width * 2 - 1) * half
+    row = ((torch.arange(height, device=device) + 0.5) / height * 2 - 1) * tall
+    ray, down = column.expand(height, -1).flatten(), row[:, None].expand(-1, width).flatten()
+    return ray.repeat(times), down.repeat(times)
+
+
+@kept
+def _ages(frames: int, last: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The numbers of the last few of `frames`, and by how many the older ones that they are held against come before."""
+    return torch.arange(frames - last, frames, device=device), torch.arange(1, OLDER + 1, device=device)
