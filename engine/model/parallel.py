@@ -168,8 +168,8 @@ def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
     else:
         frames = model.refer(chunk.block_latents)
         pictures, small = frames[:, :, -1], shrink(frames)
-        swept = sweep.last(nearness.detach().flatten(0, 1).unsqueeze(1), small.flatten(0, 1), chunk.block_poses.flatten(0, 1))
-        nearness = swept.view_as(nearness)
+        guess = nearness.detach().flatten(0, 1).unsqueeze(1)
+        nearness = sweep.last(guess, small.flatten(0, 1), chunk.block_poses.flatten(0, 1)).view_as(nearness)
     return Shown(pictures, nearness, chunk.block_poses[:, :, -1], chunk.filled)
 
 

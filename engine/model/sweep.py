@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.machine import constant, kept
-from engine.model.reprojection import FARTHEST, NEAREST, carry, moves
+from engine.model.reprojection import carry, moves
 from engine.model.settings import ModelSettings
 
 SHRINK = 4  # pixels on a side of what counts as one here
@@ -38,8 +38,11 @@ class Sweep(nn.Module):
         self.leave = nn.Conv2d(hidden, len(FACTORS) + 1, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
+        self.sharpness = nn.Parameter(torch.zeros(()))  # logarithm of what multiplies SHARPNESS
 
-    def forward(self, picture: Tensor, guess: Tensor, pose: Tensor, older: Tensor, their: Tensor, there: Tensor) -> Tensor:
+    def forward(
+        self, picture: Tensor, guess: Tensor, pose: Tensor, older: Tensor, their: Tensor, there: Tensor
+    ) -> Tensor:
         """Nearness [N, rows, columns], float32, of frames seen from `pose` [N, SIZE].
 
         picture: shrunk (see `shrink`), [N, 3, height, width]. guess: [N, rows, columns]. older: K frames [N, K, 3,
@@ -55,10 +58,9 @@ class Sweep(nn.Module):
         h = F.silu(self.enter(told.to(kind)))
         h = h + F.silu(self.middle(h))
         learnt, more = self.leave(h).float().split([len(FACTORS), 1], dim=1)
-        share = torch.softmax(learnt - SHARPNESS * pulled, dim=1)
+        share = torch.softmax(learnt - SHARPNESS * self.sharpness.float().exp() * pulled, dim=1)
         found = (share * steps[:, None, None]).sum(dim=1) + more[:, 0]
         return guess * found.exp()
-
 
     def last(self, guess: Tensor, pictures: Tensor, seen_from: Tensor, count: Tensor | None = None) -> Tensor:
         """Nearness [B, n, rows, columns] of the last n of F frames in a row, of which `guess` is a guess.
@@ -127,5 +129,5 @@ def _rays(
 
 @kept
 def _ages(frames: int, last: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The numbers of the last few of `frames`, and by how many the older ones that they are held against come before."""
+    """The numbers of the last few of `frames`, and by how many frames those come before that they are held against."""
     return torch.arange(frames - last, frames, device=device), torch.arange(1, OLDER + 1, device=device)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ class GeneratorTraining:
         self.module = model
         model.requires_grad_(False)
         for part in self.stage.train:
-            getattr(model, part).requires_grad_(True)
+            attrgetter(part)(model).requires_grad_(True)
         folder = Path(settings.latents or Path(settings.out) / "latents")
         train = LatentStore.load(folder / f"train_{rank}.safetensors", device)
         held_out = LatentStore.load(folder / "validation.safetensors", device)

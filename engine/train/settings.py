@@ -56,6 +56,7 @@ class CodecStage:
 class GeneratorStage:
     schedule: Schedule = field(default_factory=Schedule)
     frames: int = 12  # predicted frames of one chunk
+    # Parts of the network, or parts of these, as encoder.sweep.
     train: list[str] = field(default_factory=lambda: ["encoder", "memory", "generator"])
     rebuild: float = 0.3  # weight of rebuilding a block from its entry alone
     predict: float = 1.0  # weight of predicting the frames of the chunk
