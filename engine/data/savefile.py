@@ -89,8 +89,8 @@ def read(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {name: tensor.clone() for name, tensor in tensors.items()}, _meta(path, metadata)
 
 
-def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
-    """`meta` and the last frame, uint8 [height, width, 3], without reading the rest: for a list of saves.
+def read_meta(path: Path | str) -> dict[str, Any]:
+    """`meta` alone, of the file's header: what it is a save of.
 
     The digest is not looked at. Raises SaveError as `read` does.
     """
@@ -98,7 +98,20 @@ def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
     try:
         _check_size(path)
         with open(path, "rb") as file:
-            meta = _meta(path, _metadata(path, file.read(8 + HEADER_LIMIT)))
+            head = file.read(8)
+            head += file.read(min(int.from_bytes(head, "little"), HEADER_LIMIT))
+    except OSError as error:
+        raise SaveError(f"cannot read the saved session {path}: {error.strerror or error}") from error
+    return _meta(path, _metadata(path, head))
+
+
+def describe(path: Path | str) -> tuple[dict[str, Any], np.ndarray]:
+    """`meta` and the last frame, uint8 [height, width, 3], without reading the rest: for a list of saves.
+
+    The digest is not looked at. Raises SaveError as `read` does.
+    """
+    meta = read_meta(path)
+    try:
         with safe_open(str(path), "np") as file:
             if math.prod(file.get_slice("frame").get_shape()) > MOST_NUMBERS:
                 raise SaveError(f"the saved session {path} is damaged: its frame is no picture")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import pygame
 
 from engine.data import starts
 from engine.errors import SaveError
-from engine.play.panel import ACCENT, DIM, LIGHT, cut_line, fitted_line, font
+from engine.play.faults import Fault, unreadable
+from engine.play.panel import ACCENT, BACK, DIM, LIGHT, cut_line, fitted_line, font
 from engine.world import World
 
 ROWS, COLUMNS = 3, 4  # that are seen at once, at most
@@ -35,14 +36,16 @@ class Card:
     when: str = ""  # it was saved
     file: Path | None = None  # of the picture
     words: str = ""  # in place of a picture
+    fault: Fault | None = None  # why it cannot be played from
     picture: pygame.Surface | None = None
     scaled: pygame.Surface | None = None
     place: pygame.Rect = field(default_factory=lambda: pygame.Rect(0, 0, 0, 0))
 
 
-def save_cards(paths: Iterable[Path]) -> list[Card]:
-    """A card for each save."""
-    return [Card(path.stem, save=path, when=_when(path), file=path) for path in paths]
+def save_cards(paths: Iterable[Path], faults: Mapping[Path, Fault]) -> list[Card]:
+    """A card for each save, those with faults behind the others."""
+    cards = [Card(path.stem, save=path, when=_when(path), file=path, fault=faults.get(path)) for path in paths]
+    return sorted(cards, key=lambda card: card.fault is not None)
 
 
 def start_cards(world: World) -> list[Card]:
@@ -55,11 +58,15 @@ def start_cards(world: World) -> list[Card]:
 
 
 class Cards:
-    """Rows of cards, of which one is selected; pictures come by a thread of their own, those in sight first."""
+    """Rows of cards, of which one is selected, at first one that can be played from.
+
+    Pictures come by a thread of their own, those in sight first.
+    """
 
     def __init__(self, cards: Sequence[Card], shape: tuple[int, int]):
         """`shape`: of the pictures, (width, height)."""
-        self.all, self.selected = list(cards), 0
+        self.all = list(cards)
+        self.selected = next((index for index, card in enumerate(self.all) if not card.fault), 0)
         self._shape, self._columns, self._rows, self._scroll = shape, 1, 1, 0
         self._wanted: list[Card] = []  # whose pictures are in sight and not read yet
         self._reader: threading.Thread | None = None
@@ -149,9 +156,9 @@ class Cards:
             assert card.file
             try:
                 card.picture = _picture_of_save(card.file) if card.save else pygame.image.load(str(card.file))
-            except (SaveError, OSError, pygame.error):
+            except (SaveError, OSError, pygame.error) as error:
                 card.file = None
-                card.label += " (damaged)" if card.save else ""
+                card.fault = card.fault or (unreadable(card.save, error) if card.save else None)
 
 
 def _picture_of_save(path: Path) -> pygame.Surface:
@@ -169,14 +176,18 @@ def _draw_card(surface: pygame.Surface, card: Card, size: int, chosen: bool, is_
         card.scaled = pygame.transform.smoothscale(card.picture.convert(surface), place.size)
     if card.scaled:
         surface.blit(card.scaled, place)
-    if card.words:
-        words = fitted_line(card.words, size, LIGHT, place.width)
+    if card.scaled and card.fault:
+        veil = pygame.Surface(place.size, pygame.SRCALPHA)
+        veil.fill(BACK)
+        surface.blit(veil, place)
+    if said := card.fault.mark if card.fault else card.words:
+        words = fitted_line(said, size, LIGHT, place.width)
         surface.blit(words, words.get_rect(center=place.center))
     if chosen:
         pygame.draw.rect(surface, ACCENT, place.inflate(6, 6), width=3, border_radius=4)
     when = fitted_line(card.when, size, DIM, place.width)
     room = place.width - (when.get_width() + size // 2 if card.when and not is_narrow else 0)
-    label = cut_line(card.label, size, ACCENT if chosen else LIGHT, room)
+    label = cut_line(card.label, size, ACCENT if chosen else DIM if card.fault else LIGHT, room)
     below = surface.blit(label, (place.x, place.bottom + 4))
     at = (place.right - when.get_width(), below.y) if not is_narrow else (place.x, below.bottom)
     surface.blit(when, at)

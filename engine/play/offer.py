@@ -10,7 +10,7 @@ from engine.errors import ConfigError
 from engine.play.preferences import Kept
 from engine.play.saves import Saves
 from engine.play.settings import Settings
-from engine.play.shelf import Shelved, shelf, shelved
+from engine.play.shelf import Shelved, Weights, shelf, shelved, weights
 
 if TYPE_CHECKING:
     from engine.core import Engine
@@ -29,6 +29,7 @@ class Offer:
         self.first = shelved(settings.world)
         self.heading = self.first.title if self.first else Path(settings.world).name
         self._shelf = shelf(Path(settings.games), self.first) if self.first else []
+        self._loaded: dict[str, Weights] = {}  # by the name that they were loaded by
 
     @property
     def note(self) -> str:
@@ -38,20 +39,31 @@ class Offer:
     def title(self, shown: Shelved) -> Title:
         """The title screen of a world."""
         from engine.play.bindings import bound, key_line
+        from engine.play.faults import faults
         from engine.play.title import Title
 
         settings = self._kept.over(self._settings)
         machine = f"loading for device {settings.device} with {steps_a_frame(settings.denoise_steps)}"
-        title = Title(self._shelf, shown, self.saves.newest_first(shown.world.name), machine)
+        saves = self.saves.newest_first(shown.world.name)
+        own, *others = (self._loaded.get(one.name) or weights(one.name) for one in (shown, *self._shelf))
+        titles = {other: one.title for other, one in zip(others, self._shelf, strict=True) if other}
+        title = Title(self._shelf, shown, saves, machine, faults(saves, own, titles))
+        title.weights = own
         title.keys = key_line(bound(shown.world, settings.keys.get(shown.world.name, {}))[0])
         return title
+
+    def is_outdated(self, title: Title, shown: Shelved) -> bool:
+        """Whether a title screen of a world was made for other weights than were loaded meanwhile."""
+        return title.weights != self._loaded.get(shown.name, title.weights)
 
     def loader(self, name: str | None = None) -> Callable[[], Engine]:
         """What loads a world, by default the first, with the settings of when it is called."""
 
         def loaded() -> Engine:
             settings = self._kept.over(self._settings)
-            return load_engine(settings, self._load, world=name, device=self._device(settings))
+            engine = load_engine(settings, self._load, world=name, device=self._device(settings))
+            self._loaded[name or self._settings.world] = Weights(engine.world.name, engine.checkpoint_hash)
+            return engine
 
         return loaded
 

@@ -79,7 +79,10 @@ class Opening:
         return None
 
     def _choose(self, card: Card) -> None:
-        """Play from a card on."""
+        """Play from a card on, or say why that cannot be."""
+        if card.fault:
+            self._note = card.fault.says
+            return
         worker = self._worker
         self._chosen_at, self._note = time.monotonic(), ""
         worker.post(lambda: worker.load(card.save) if card.save else worker.open_start(card.start))
@@ -115,7 +118,9 @@ class Opening:
 
     def draw(self, surface: pygame.Surface, elapsed_s: float) -> None:
         """Draw it as it is `elapsed_s` after the window opened."""
-        if self._title and self.is_choosing:
+        if self._title and self._shown and self.is_choosing:
+            if self._offer.is_outdated(self._title, self._shown):
+                self._title = self._offer.title(self._shown)
             if engine := self._worker.engine:
                 self._title.machine = f"drawn on {engine.device} with {steps_a_frame(engine.denoise_steps)}"
             self._title.note = self._note or self._offer.note

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine import world as definitions
 from engine.data.starts import num_starts
@@ -13,6 +14,7 @@ from engine.errors import WorldError
 from engine.world import World
 
 TRAINED = ("checkpoint/manifest.json", "manifest.json")  # in a folder of `games`, once there are weights in it
+SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,24 @@ class Shelved:
     world: World
     title: str  # the world's; with the folder's name where that holds other weights alone
     place: Path  # what it is one of a kind by
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a network's saves belong to."""
+
+    world: str  # its name
+    digest: str  # of the checkpoint
+
+
+def weights(name: str) -> Weights | None:
+    """What Engine.load would load by a name, as its manifest says; None if there is none."""
+    folder = Path(name)
+    for file in (folder / TRAINED[1], folder / TRAINED[0], SHIPPED / name / TRAINED[1]):
+        if file.is_file():
+            told = _manifest(file)
+            return Weights(str(told.get("world")), str(told.get("digest"))) if told else None
+    return None
 
 
 def shelved(name: str) -> Shelved | None:
@@ -48,13 +68,18 @@ def _trained_for(folder: Path) -> str | None:
     if (folder / "world.yaml").is_file():
         return None
     for file in TRAINED:
-        try:
-            told = json.loads((folder / file).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        world = told.get("world") if isinstance(told, dict) else None
-        return world if world in definitions.names() else None
+        if (told := _manifest(folder / file)) is not None:
+            return told["world"] if told.get("world") in definitions.names() else None
     return None
+
+
+def _manifest(file: Path) -> dict[str, Any] | None:
+    """What a manifest says, read here, for engine.checkpoint brings torch; None if it cannot be read."""
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return told if isinstance(told, dict) else {}
 
 
 def _all(games: Path) -> Iterator[Shelved]:

@@ -1,27 +1,32 @@
 """The title screen: a picture for each save and each start scene, to choose one by keyboard, mouse or gamepad.
 
 Where there are several worlds, their names stand side by side above the pictures of one of them. Where there are many
-saves, the newest stand before the start scenes, and a card leads to all of them.
+saves, the newest stand before the start scenes, and a card leads to all of them. Those that cannot be played on from
+stand behind those that can, and say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 import pygame
 
 from engine.play.bindings import key_line
 from engine.play.cards import Card, Cards, save_cards, start_cards
+from engine.play.faults import Fault
 from engine.play.loading import backdrop
 from engine.play.panel import ACCENT, DIM, LIGHT, fitted_line, font, hint_line
-from engine.play.shelf import Shelved
+from engine.play.shelf import Shelved, Weights
 
 MOST_SAVES = 8  # cards before the start scenes
+MOST_FAULTY = 3  # of them, of saves that cannot be played on from
 ABOUT = "a neural network draws every frame  ·  choose where to begin"
 HOME_KEYS = "Enter plays  ·  Esc quits  ·  F10 settings  ·  arrows, mouse or gamepad choose  ·  F fullscreen"
 SAVE_KEYS = "Enter plays on  ·  Del, right click or a gamepad's X: rename or delete  ·  Esc quits  ·  F10 settings"
+FAULTY_KEYS = "Enter says why it cannot be opened  ·  Del, right click or a gamepad's X: rename or delete"
 SAVES_KEYS = "Enter plays on  ·  Del, right click or a gamepad's X: rename or delete  ·  Esc goes back"
 
 
@@ -36,10 +41,19 @@ class Asked(Enum):
 class Title:
     """`handle` says when something is chosen."""
 
-    def __init__(self, shelf: Sequence[Shelved], current: Shelved, saves: Sequence[Path], machine: str):
+    weights: Weights | None = None  # that the faults are told for
+
+    def __init__(
+        self,
+        shelf: Sequence[Shelved],
+        current: Shelved,
+        saves: Sequence[Path],
+        machine: str,
+        faults: Mapping[Path, Fault] = MappingProxyType({}),
+    ):
         """`current`: the one of the `shelf` whose cards are shown. `saves`: newest first.
 
-        `machine`: a line about what will draw the world.
+        `machine`: a line about what will draw the world. `faults`: of the saves that cannot be played on from.
         """
         world = current.world
         self.machine, self.note, self.keys = machine, "", key_line(world)
@@ -48,9 +62,11 @@ class Title:
         self._corner = pygame.Rect(0, 0, 0, 0)  # where one clicks for the settings, or to go back
         self._points_at_corner = False
         shape = world.frame.width, world.frame.height
-        kept = save_cards(saves)
+        kept = save_cards(saves, faults)
         self._more = Card("All saves", words=f"{len(kept)} saves")
-        newest = kept if len(kept) <= MOST_SAVES else [*kept[: MOST_SAVES - 1], self._more]
+        newest = kept[: len(kept) - max(0, len(faults) - MOST_FAULTY)]
+        if len(newest) < len(kept) or len(kept) > MOST_SAVES:
+            newest = [*newest[: MOST_SAVES - 1], self._more]
         self._home, self._saves = Cards([*newest, *start_cards(world)], shape), Cards(kept, shape)
         self._cards = self._home
         self._backdrop: pygame.Surface | None = None
@@ -83,7 +99,7 @@ class Title:
 
     def come_from(self, before: Title) -> None:
         """Look at what another title screen of this world looked at, among the saves that there are by now."""
-        if before._cards is before._saves and len(self._saves.all) > MOST_SAVES:
+        if before._cards is before._saves and self._more in self._home.all:
             self._cards = self._saves
         self._cards.select(before._cards.selected)
 
@@ -103,6 +119,7 @@ class Title:
         corner = font(size).render(words, True, ACCENT if self._points_at_corner else LIGHT)
         self._corner = surface.blit(corner, corner.get_rect(topright=(width - height // 40, height // 40)))
         keys = SAVES_KEYS if self._cards is self._saves else SAVE_KEYS if self.save else HOME_KEYS
+        keys = FAULTY_KEYS if self._cards.current.fault else keys
         keys = f"{keys}  ·  Tab other worlds" if len(self._shelf) > 1 else keys
         told = fitted_line(self.note, size, ACCENT, wide) if self.note else hint_line(keys, size, LIGHT, wide)
         where = f"save {self._saves.selected + 1} of {len(self._saves.all)}"

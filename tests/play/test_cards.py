@@ -64,7 +64,7 @@ def test_every_card_comes_into_sight_by_keys_pages_and_the_wheel(surface, size):
 def test_saves_show_what_was_seen_last_and_when(surface, tmp_path):
     (tmp_path / "broken.save").write_text("nothing")
     paths = [save(tmp_path, "new"), save(tmp_path, "old", 400 * 86400), save(tmp_path, "branch 2026-11-28 10.00.00")]
-    cards = Cards(save_cards([*paths, tmp_path / "broken.save", tmp_path / "gone.save"]), (80, 48))
+    cards = Cards(save_cards([*paths, tmp_path / "broken.save", tmp_path / "gone.save"], {}), (80, 48))
 
     def all_read():
         cards.draw(surface, surface.get_rect())
@@ -74,12 +74,16 @@ def test_saves_show_what_was_seen_last_and_when(surface, tmp_path):
     assert [card.picture is not None for card in cards.all] == [True] * 3 + [False] * 2
     assert cards.all[0].picture
     assert np.array_equal(pygame.surfarray.array3d(cards.all[0].picture), PICTURE.transpose(1, 0, 2))
-    assert [card.label for card in cards.all[3:]] == ["broken (damaged)", "gone (damaged)"]
+    assert [card.fault and card.fault.mark for card in cards.all] == [None] * 3 + ["cannot be read"] * 2
+    assert [card.fault.says.partition(";")[0] for card in cards.all[3:] if card.fault] == [
+        "'broken' is not a saved session, or is cut off",
+        "cannot read the saved session 'gone': No such file or directory",
+    ]
     assert [len(card.when) for card in cards.all[:3]] == [5, 11, 0] and ":" in cards.all[0].when
 
 
 def test_only_pictures_in_sight_are_read(surface, tmp_path):
-    cards = Cards(save_cards(save(tmp_path, f"place {number}") for number in range(30)), (80, 48))
+    cards = Cards(save_cards([save(tmp_path, f"place {number}") for number in range(30)], {}), (80, 48))
     cards.draw(surface, surface.get_rect())
     until(lambda: cards._reader and not cards._reader.is_alive())
     assert 12 <= sum(card.picture is not None for card in cards.all) <= 16

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pygame
 import pytest
+import torch
 
+from engine.data import savefile
 from engine.errors import SaveError
 from engine.play.cards import Card
 from engine.play.save_menu import Act, SaveMenu
 from engine.play.saves import Saves
 from engine.play.shelf import shelved
 from engine.play.title import Asked, Title
+
+MADE_WITH = {"checkpoint_hash": "cafe"}  # as the window's engine says
 
 
 def press(menu, *keys):
@@ -85,7 +89,7 @@ def kept(tmp_path):
     folder.mkdir(parents=True)
     for number in range(10):
         path = folder / f"p{number}.save"
-        path.write_text("")
+        savefile.write(path, {"frame": torch.zeros(48, 80, 3, dtype=torch.uint8)}, {"world": "toy", **MADE_WITH})
         os.utime(path, (1000 + number, 1000 + number))
     return folder
 
@@ -95,7 +99,7 @@ def test_saves_are_renamed_and_deleted_in_the_window(player, kept, tmp_path):
         return p.game._interlude.dialog
 
     def steps(p):
-        p.until(lambda: p.worker and p.worker.engine and pygame.display.get_surface())
+        p.until(lambda: p.game and p.game._opening._title.weights.digest == MADE_WITH["checkpoint_hash"])
         p.press(pygame.K_DELETE)
         p.until(lambda: isinstance(dialog(p), SaveMenu))
         for key in (pygame.K_DOWN, pygame.K_RETURN):
