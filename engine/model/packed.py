@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 ROWS = 64  # of the products that the layout is best for: about the tokens of one frame
 SMALLEST = 4096  # numbers of a matrix below which a layout does not pay
 SMALLEST_INT8 = 384 * 1024  # and int8 does not: what is saved goes into spreading the other factor
-FEWEST_ROWS = 32
+FEWEST_ROWS = 32  # of an int8 product, and of one in float32 that gains by a layout
 NARROWEST = 128  # channels on both sides of a convolution; narrower ones gain less, and the picture shows their error
 
 
@@ -26,30 +26,34 @@ class Packed:
 
     def __init__(self, layer: nn.Linear) -> None:
         self.layer = layer
-        self.in_int8 = layer.weight.numel() >= SMALLEST_INT8 and int8.is_fast()
+        self.exact = layer.weight.dtype == torch.float32  # so nothing is multiplied in int8
+        self.in_int8 = not self.exact and layer.weight.numel() >= SMALLEST_INT8 and int8.is_fast()
         self._pack()
 
     def __call__(self, x: Tensor) -> Tensor:
         """[.., in_features] -> [.., out_features]."""
         weight = self.layer.weight
-        if torch.is_grad_enabled() or x.dtype != self.matrix.dtype:
+        if torch.is_grad_enabled() or x.dtype != self.matrix.dtype or (self.exact and not _has_rows(x)):
             return F.linear(x, weight, self.layer.bias)
         if self.takes_int8(x):
             return self.multiply(int8.spread(x), x.dtype)
-        if weight._version != self.version:
-            self._pack()
-        return torch.ops.mkldnn._linear_pointwise.default(x, self.matrix, self.layer.bias, "none", [], "")
+        return self.multiply_plain(x)
 
     def takes_int8(self, x: Tensor) -> bool:
         """Whether the product with x is one of int8: of a single session, and large."""
-        single = x.shape[0] == 1 and x.numel() >= FEWEST_ROWS * x.shape[-1]
-        return self.in_int8 and single and x.dtype == self.matrix.dtype and not torch.is_grad_enabled()
+        return self.in_int8 and x.shape[0] == 1 and _has_rows(x) and x.dtype == self.matrix.dtype and not torch.is_grad_enabled()
 
     def multiply(self, told: int8.Spread, dtype: torch.dtype, then: str = "none") -> Tensor:
         """The product with what was spread, as numbers of a type, and what comes `then`: "none" or "relu"."""
         if self.layer.weight._version != self.version:
             self._pack()
         return int8.multiply(told, self.rows, self.layer.bias, dtype, then)
+
+    def multiply_plain(self, x: Tensor, then: str = "none") -> Tensor:
+        """The product with numbers of the matrix's own type, and what comes `then`: "none" or "relu"."""
+        if self.layer.weight._version != self.version:
+            self._pack()
+        return torch.ops.mkldnn._linear_pointwise.default(x, self.matrix, self.layer.bias, then, [], "")
 
     def _pack(self) -> None:
         weight = self.layer.weight.detach()
@@ -59,13 +63,15 @@ class Packed:
 
 
 class PackedThought:
-    """A layer's perceptron in int8, in between in float32: nothing is rounded on the way."""
+    """A layer's perceptron, in float32 or in int8, then in between in float32: nothing is rounded on the way."""
 
     def __init__(self, layer: Layer, up: Packed, down: Packed) -> None:
         self.up, self.down, self.plain = up, down, layer.think
 
     def __call__(self, x: Tensor) -> Tensor:
         """[B, frames, tokens, dim] -> the same shape."""
+        if self.up.exact and not torch.is_grad_enabled() and x.dtype == torch.float32:
+            return self.down(self.up.multiply_plain(x, "relu").square_())
         if not self.up.takes_int8(x):
             return self.plain(x)
         return self.down.multiply(int8.spread_squares(self.up.multiply(int8.spread(x), torch.float32, "relu")), x.dtype)
@@ -105,7 +111,7 @@ class PackedConvolution:
 
 
 def pack(model: nn.Module) -> None:
-    """Lay out the matrices of a network on a CPU in bfloat16; any other is left as it is."""
+    """Lay out the matrices of a network on a CPU, in bfloat16 or float32; any other is left as it is."""
     # What is seen is encoded once and kept, and no frame waits for it.
     exact = {part for module in model.modules() if isinstance(module, Encoder) for part in module.modules()}
     try:
@@ -125,15 +131,21 @@ def pack(model: nn.Module) -> None:
 
 
 def _fits(weight: Tensor) -> bool:
-    return weight.device.type == "cpu" and weight.dtype == torch.bfloat16
+    return weight.device.type == "cpu" and weight.dtype in (torch.bfloat16, torch.float32)
+
+
+def _has_rows(x: Tensor) -> bool:
+    return x.numel() >= FEWEST_ROWS * x.shape[-1]
 
 
 def _is_wide(layer: nn.Conv2d) -> bool:
+    if layer.weight.dtype != torch.bfloat16:
+        return False
     wide = min(layer.in_channels, layer.out_channels) >= NARROWEST and math.prod(layer.kernel_size) > 1
     return wide and layer.groups == 1 and layer.padding_mode == "zeros" and int8.is_fast()
 
 
 def _pack_thought(layer: Layer) -> None:
     up, down = layer.up.forward, layer.down.forward
-    if isinstance(up, Packed) and isinstance(down, Packed) and up.in_int8 and down.in_int8:
+    if isinstance(up, Packed) and isinstance(down, Packed) and (up.exact or (up.in_int8 and down.in_int8)):
         layer.think = PackedThought(layer, up, down)  # pyright: ignore[reportAttributeAccessIssue]

@@ -16,13 +16,21 @@ from engine.model.settings import CodecSettings, ModelSettings
 SIZES = [(64, 192), (96, 64), (400, 384), (128, 3840), (104, 384), (1536, 4)]  # inputs, outputs
 
 
+KINDS = {torch.bfloat16: 0.02, torch.float32: 1e-5}  # and by how much products of such numbers may differ
+
+
+@pytest.fixture(params=KINDS, ids=str)
+def kind(request: pytest.FixtureRequest) -> torch.dtype:
+    return request.param
+
+
 @pytest.fixture(params=SIZES)
-def layer(request: pytest.FixtureRequest) -> nn.Linear:
+def layer(request: pytest.FixtureRequest, kind: torch.dtype) -> nn.Linear:
     torch.manual_seed(0)
-    layer = nn.Linear(*request.param).to(torch.bfloat16)
+    layer = nn.Linear(*request.param).to(kind)
     pack(layer)
     if not isinstance(layer.forward, Packed):
-        pytest.skip("this processor multiplies no bfloat16")
+        pytest.skip(f"this processor lays out no {kind}")
     return layer
 
 
@@ -30,27 +38,46 @@ def plain(layer: nn.Linear, x: torch.Tensor) -> torch.Tensor:
     return F.linear(x, layer.weight, layer.bias)
 
 
+def alike(found: torch.Tensor, wanted: torch.Tensor) -> None:
+    torch.testing.assert_close(found, wanted, rtol=KINDS[wanted.dtype], atol=KINDS[wanted.dtype])
+
+
 @torch.no_grad()
-def test_products_are_the_same_for_any_number_of_rows(layer: nn.Linear) -> None:
+def test_products_are_the_same_for_any_number_of_rows(layer: nn.Linear, kind: torch.dtype) -> None:
     for rows in (1, 3, 17, 60, 64, 192, 300):
-        x = torch.randn(2, 1, rows, layer.in_features).to(torch.bfloat16)
-        torch.testing.assert_close(layer(x), plain(layer, x), rtol=0.02, atol=0.02)
+        x = torch.randn(2, 1, rows, layer.in_features).to(kind)
+        alike(layer(x), plain(layer, x))
+        assert torch.equal(layer(x), layer(x))
 
 
-def test_a_matrix_that_changes_is_laid_out_anew(layer: nn.Linear) -> None:
-    x = torch.randn(20, layer.in_features).to(torch.bfloat16)
+def test_a_matrix_that_changes_is_laid_out_anew(layer: nn.Linear, kind: torch.dtype) -> None:
+    x = torch.randn(60, layer.in_features).to(kind)
     with torch.no_grad():
         before = layer(x)
         layer.weight.mul_(-2)
-        torch.testing.assert_close(layer(x), plain(layer, x), rtol=0.02, atol=0.02)
+        alike(layer(x), plain(layer, x))
         assert not torch.allclose(layer(x), before)
     assert layer(x).requires_grad
 
 
 def test_other_numbers_are_left_as_they_are() -> None:
-    layer = nn.Linear(64, 64)
+    layer = nn.Linear(64, 64).double()
     pack(layer)
     assert not isinstance(layer.forward, Packed)
+
+
+@torch.no_grad()
+def test_a_perceptron_in_float32_is_what_it_was() -> None:
+    torch.manual_seed(0)
+    layer = Layer(ModelSettings())
+    nn.init.normal_(layer.down.weight, std=0.05)
+    x = torch.randn(2, 1, 64, 384)
+    before = layer.think(x)
+    pack(layer)
+    assert isinstance(layer.think, PackedThought)
+    torch.testing.assert_close(layer.think(x), before, rtol=1e-4, atol=1e-4)
+    with torch.enable_grad():
+        assert layer.think(x).requires_grad
 
 
 needs_int8 = pytest.mark.skipif(not int8.is_fast(), reason="this processor multiplies no int8")
