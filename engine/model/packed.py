@@ -1,4 +1,7 @@
-"""A network's products on a CPU: matrices laid out once, and the large ones of a single session in int8 (int8.py)."""
+"""A network's products on a CPU: matrices laid out once, and the large ones of a single session in int8 (int8.py).
+
+int8 goes with bfloat16. Where the network computes in float32, nothing is rounded that was not before.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ class Packed:
     def __call__(self, x: Tensor) -> Tensor:
         """[.., in_features] -> [.., out_features]."""
         weight = self.layer.weight
-        if torch.is_grad_enabled() or x.dtype != self.matrix.dtype or (self.exact and not _has_rows(x)):
+        other = x.dtype != self.matrix.dtype or (self.exact and not _has_rows(x))
+        if other or torch.is_grad_enabled():
             return F.linear(x, weight, self.layer.bias)
         if self.takes_int8(x):
             return self.multiply(int8.spread(x), x.dtype)
@@ -110,6 +114,21 @@ class PackedConvolution:
         return rows
 
 
+class MixedChannels:
+    """What a convolution of single pixels computes in float32: of pictures channel by channel, as one product each."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        self.layer = layer
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """[N, in_channels, rows, columns] -> [N, out_channels, rows, columns]."""
+        weight, bias = self.layer.weight, self.layer.bias
+        if torch.is_grad_enabled() or x.dtype != weight.dtype or not x.is_contiguous():
+            return self.layer._conv_forward(x, weight, bias)
+        found = torch.matmul(weight.flatten(1), x.flatten(2)).unflatten(2, x.shape[2:])
+        return found if bias is None else found.add_(bias[:, None, None])
+
+
 def pack(model: nn.Module) -> None:
     """Lay out the matrices of a network on a CPU, in bfloat16 or float32; any other is left as it is."""
     # What is seen is encoded once and kept, and no frame waits for it.
@@ -121,8 +140,8 @@ def pack(model: nn.Module) -> None:
                     packed = Packed(layer)
                     packed(layer.weight.new_zeros(ROWS, layer.in_features))
                     layer.forward = packed  # pyright: ignore[reportAttributeAccessIssue]
-                elif isinstance(layer, nn.Conv2d) and layer not in exact and _fits(layer.weight) and _is_wide(layer):
-                    layer.forward = PackedConvolution(layer)  # pyright: ignore[reportAttributeAccessIssue]
+                elif isinstance(layer, nn.Conv2d) and layer not in exact and _fits(layer.weight):
+                    _pack_convolution(layer)
             for layer in model.modules():
                 if isinstance(layer, Layer):
                     _pack_thought(layer)
@@ -138,9 +157,21 @@ def _has_rows(x: Tensor) -> bool:
     return x.numel() >= FEWEST_ROWS * x.shape[-1]
 
 
+def _pack_convolution(layer: nn.Conv2d) -> None:
+    if layer.weight.dtype == torch.bfloat16:
+        if _is_wide(layer):
+            layer.forward = PackedConvolution(layer)  # pyright: ignore[reportAttributeAccessIssue]
+    elif _mixes_channels(layer):
+        layer.forward = MixedChannels(layer)  # pyright: ignore[reportAttributeAccessIssue]
+    else:
+        layer.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def _mixes_channels(layer: nn.Conv2d) -> bool:
+    return layer.kernel_size == layer.stride == (1, 1) and layer.padding == (0, 0) and layer.groups == 1
+
+
 def _is_wide(layer: nn.Conv2d) -> bool:
-    if layer.weight.dtype != torch.bfloat16:
-        return False
     wide = min(layer.in_channels, layer.out_channels) >= NARROWEST and math.prod(layer.kernel_size) > 1
     return wide and layer.groups == 1 and layer.padding_mode == "zeros" and int8.is_fast()
 
