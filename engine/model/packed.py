@@ -45,7 +45,8 @@ class Packed:
 
     def takes_int8(self, x: Tensor) -> bool:
         """Whether the product with x is one of int8: of a single session, and large."""
-        return self.in_int8 and x.shape[0] == 1 and _has_rows(x) and x.dtype == self.matrix.dtype and not torch.is_grad_enabled()
+        single = x.shape[0] == 1 and _has_rows(x)
+        return self.in_int8 and single and x.dtype == self.matrix.dtype and not torch.is_grad_enabled()
 
     def multiply(self, told: int8.Spread, dtype: torch.dtype, then: str = "none") -> Tensor:
         """The product with what was spread, as numbers of a type, and what comes `then`: "none" or "relu"."""

@@ -54,7 +54,7 @@ class Transform:
 
 
 class Matrices:
-    """Transforms as one matrix for each token: on a CPU one product takes less time than a transform's eight passes.
+    """Transforms as one matrix for each token: on a CPU one product may take less time than a transform's eight passes.
 
     Several share axis 2 of x [B, tokens, .., HEAD_DIM], `spans` parts of it for each. Made when first used.
     """
@@ -125,7 +125,8 @@ def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: tor
             ((sin, minus, s, m, zero), (behind, aside, zero)),
         )
     )
-    if _by_matrices(time.device):
+    # In float32 products are the faster way for the tokens of a single frame alone.
+    if _by_matrices(time.device) and (dtype != torch.float32 or time.numel() == 1):
         asking, bringing, returning = (Transform(own, *maps) for maps in (ask, into, back))
         qkv = Matrices(dtype, asking, bringing, spans=(1, 2))
         return Place(qkv, Matrices(dtype, bringing), Matrices(dtype, returning))

@@ -10,7 +10,7 @@ from torch import nn
 from engine.model import int8
 from engine.model.codec import Encoder, ResidualBlock
 from engine.model.layers import Layer
-from engine.model.packed import Packed, PackedConvolution, PackedThought, pack
+from engine.model.packed import MixedChannels, Packed, PackedConvolution, PackedThought, pack
 from engine.model.settings import CodecSettings, ModelSettings
 
 SIZES = [(64, 192), (96, 64), (400, 384), (128, 3840), (104, 384), (1536, 4)]  # inputs, outputs
@@ -78,6 +78,23 @@ def test_a_perceptron_in_float32_is_what_it_was() -> None:
     torch.testing.assert_close(layer.think(x), before, rtol=1e-4, atol=1e-4)
     with torch.enable_grad():
         assert layer.think(x).requires_grad
+
+
+@torch.no_grad()
+def test_convolutions_in_float32_are_what_they_were() -> None:
+    torch.manual_seed(0)
+    for layer in (nn.Conv2d(199, 128, 1), nn.Conv2d(128, 1, 1, bias=False), nn.Conv2d(64, 24, 3, padding=1)):
+        x = torch.randn(3, layer.in_channels, 12, 20)
+        before = layer(x)
+        pack(layer)
+        assert isinstance(layer.forward, MixedChannels) == (layer.kernel_size == (1, 1))
+        alike(layer(x), before)
+        alike(layer(x[:1]), before[:1])
+        alike(layer(x.to(memory_format=torch.channels_last)), before)
+        layer.weight.mul_(-2)
+        alike(layer(x), F.conv2d(x, layer.weight, layer.bias, padding=layer.padding))  # type: ignore[arg-type]
+        with torch.enable_grad():
+            assert layer(x).requires_grad
 
 
 needs_int8 = pytest.mark.skipif(not int8.is_fast(), reason="this processor multiplies no int8")
