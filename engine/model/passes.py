@@ -147,15 +147,8 @@ class Passes:
         where = rows[wanted], picked.index[wanted]
         for row, slot in zip(*(part.split(1 if self.batch == 1 else ENTRIES_AT_ONCE) for part in where), strict=True):
             if len(row):
-                self.shown.pictures[row, slot] = self._picture(self.latents[row, slot])
+                self.shown.pictures[row, slot] = self.model.refer(self.latents[row, slot])
                 self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
-
-    def _picture(self, latents: Tensor) -> Tensor:
-        """What is carried over of frames that were picked: of the last frame, what it has already."""
-        last = self.model.settings.memory_entries
-        if self.batch == 1 and torch.equal(latents, self.latents[:, last]):
-            return self.shown.pictures[:, last].clone()
-        return self.model.refer(latents)
 
     def show_last(
         self, ring: int | Tensor, latent: Tensor, tokens: Tensor, pose: Tensor, time: Tensor, decoded: bool = False
@@ -180,10 +173,13 @@ class Passes:
 
     def show_frames(self, entry: Entry, rows: Tensor, slots: Tensor) -> None:
         """Make the frames of K entries references, as `show` does beside keys and values."""
-        shown, place = self.shown, (rows, slots)
+        shown, place, last = self.shown, (rows, slots), self.model.settings.memory_entries
         frames = restore(entry.latents, entry.latent_scales, self.model.dtype)
         if self.lazy:
-            self.latents[place], self.undrawn[place] = frames, torch.ones_like(rows, dtype=torch.bool)
+            drawn = self.batch == 1 and torch.equal(frames, self.latents[:, last])  # just now, as the last frame
+            self.latents[place], self.undrawn[place] = frames, torch.full_like(rows, not drawn, dtype=torch.bool)
+            if drawn:
+                shown.pictures[place] = shown.pictures[:, last]
         else:
             shown.pictures[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = entry.nearness.float(), entry.poses

@@ -26,7 +26,6 @@ from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_we
 from engine.model.layers import ContextReader, Layer
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
-from engine.model.warping import Reprojector
 from engine.train.codec import smooth
 from engine.train.critic import Adversary
 from engine.train.distil import Distiller, partway
@@ -272,10 +271,13 @@ def _score(
 
 
 def compile_parts(model: WorldModel) -> None:
-    """Compile what repeats and what is long: graphs of one layer are alike, so each kind is compiled once."""
+    """Compile what repeats and what is long: graphs of one layer are alike, so each kind is compiled once.
+
+    The reprojector is not: on a GPU what PyTorch 2.11 made of it without gradients was wrong (docs/log.md).
+    """
     torch._dynamo.config.recompile_limit = 64
     for part in model.modules():
-        if isinstance(part, (Layer, ContextReader, Reprojector)):
+        if isinstance(part, (Layer, ContextReader)):
             part.compile(dynamic=False)
 
 
