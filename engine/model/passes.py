@@ -179,7 +179,7 @@ class Passes:
             drawn = self.batch == 1 and torch.equal(frames, self.latents[:, last])  # just now, as the last frame
             self.latents[place], self.undrawn[place] = frames, torch.full_like(rows, not drawn, dtype=torch.bool)
             if drawn:
-                shown.pictures[place] = shown.pictures[:, last]
+                shown.pictures[place] = shown.pictures[:, last].clone()
         else:
             shown.pictures[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = entry.nearness.float(), entry.poses

@@ -23,10 +23,10 @@ from engine.data.chunks import ChunkSampler
 from engine.data.stores import LatentStore
 from engine.model import pose as poses
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
-from engine.model.layers import ContextReader, Layer
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
 from engine.train.codec import smooth
+from engine.train.compiled import compile_parts
 from engine.train.critic import Adversary
 from engine.train.distil import Distiller, partway
 from engine.train.own_frames import OwnFrames, Streams
@@ -84,8 +84,6 @@ class GeneratorTraining:
             for recent in (1, window)
         }
         whole = settings.compile and settings.compile_whole
-        if settings.compile and not whole:
-            compile_parts(model)
         self.own = OwnFrames(model, self.schedule.batch) if self.stage.own_frames else None
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
         self.adversary = self._adversary() if self.stage.adversarial else None
@@ -94,6 +92,8 @@ class GeneratorTraining:
         wander = self.stage.stream_frames if self.own is not None or self.stage.review_steps > 1 else 0
         self.review = Review(model, self.held_out, wander, self.stage.review_steps, self.stage.review_chunks)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
+        if settings.compile and not whole:
+            compile_parts(model, self._try)
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         stage, frames = self.stage, self.stage.frames
@@ -129,6 +129,19 @@ class GeneratorTraining:
             judged, figures = self._judge(noised.target, predicted.latents, drawn, wanted, progress, random)
             loss, metrics = loss + judged, metrics | figures
         return loss + wanted, metrics
+
+    def _try(self) -> Tensor:
+        """What the network makes of one batch of true frames at middling noise, and of its references."""
+        random = torch.Generator(self.device).manual_seed(self.settings.seed)
+        scene = self._true_scene(random)
+        noised = self._noise(scene, 0.0, random)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            found = self._predict(
+                self.model.settings.recent_frames, self.model, chunk=scene.chunk, rebuild=noised.rebuild,
+                noisy=add_noise(noised.target, noised.noise, noised.level), level=noised.level,
+                context=scene.context, pictured=scene.pictured,
+            )  # fmt: skip
+        return torch.cat([found.latents.float().flatten(), found.reference.float().flatten()])
 
     def _predict(self, recent: int, network: WorldModel, **given: Any) -> Predicted:
         return self.predict(network, masks=self.masks[network.settings.frame_tokens, recent], **given)
@@ -268,17 +281,6 @@ def _score(
     """What `network` makes of noised latents [B, frames, ..]. Those to rebuild come along: one compiled graph does."""
     predicted = call(network, noisy=torch.cat([latents, noisy], dim=1), level=torch.cat([level, rest], dim=1))
     return predicted.latents[:, : latents.shape[1]]
-
-
-def compile_parts(model: WorldModel) -> None:
-    """Compile what repeats and what is long: graphs of one layer are alike, so each kind is compiled once.
-
-    The reprojector is not: on a GPU what PyTorch 2.11 made of it without gradients was wrong (docs/log.md).
-    """
-    torch._dynamo.config.recompile_limit = 64
-    for part in model.modules():
-        if isinstance(part, (Layer, ContextReader)):
-            part.compile(dynamic=False)
 
 
 def nearness_error(found: Tensor, chunk: Chunk, first: int = 0) -> Tensor:

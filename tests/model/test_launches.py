@@ -22,7 +22,7 @@ from tests.model import tape
 HISTORY, COUNTED = 60, 12  # steps: until all is recorded, and a whole number of rings
 NO_KERNEL = ("_unsafe_view", "empty", "empty_like", "new_empty", "empty_strided", "lift_fresh")
 # Operators of each pass of the toy, whose generator has 2 layers. A limit that a change goes beyond is a slower step.
-LARGEST = {"_look": 46, "_choose": 84, "_imagine": 456, "_commit": 334, "_show": 82, "_decode": 31, "_rewrite": 190}
+LARGEST = {"_look": 46, "_choose": 84, "_imagine": 456, "_commit": 339, "_show": 82, "_decode": 31, "_rewrite": 190}
 WAITING = ("cpu", "item", "tolist", "numpy", "nonzero", "__bool__", "__int__", "__float__", "__index__")
 
 

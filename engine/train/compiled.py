@@ -1,0 +1,47 @@
+"""Compiling what repeats, and holding what comes of it against what it was made of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from engine.model.layers import ContextReader, Layer
+from engine.model.warping import Reprojector
+
+log = logging.getLogger(__name__)
+KINDS: tuple[type[nn.Module], ...] = (Layer, ContextReader, Reprojector)
+MOST = 0.1  # by how much they may differ: rounding makes about a hundredth
+
+
+def compile_parts(model: nn.Module, predict: Callable[[], Tensor]) -> list[str]:
+    """Compile what repeats and what is long, kind by kind: graphs of one layer are alike, so each is compiled once.
+
+    predict: what the model makes of one batch. A kind that makes something else of it once it is compiled stays as it
+    is (PyTorch 2.11 did so on a GPU with what had no gradients: docs/log.md). Returns the names of those.
+    """
+    torch._dynamo.config.recompile_limit = 64
+    wrong = []
+    with torch.no_grad():
+        plain = predict()
+        for kind in KINDS:
+            parts = [part for part in model.modules() if isinstance(part, kind)]
+            for part in parts:
+                part.compile(dynamic=False)
+            if (found := difference(predict(), plain)) <= MOST:
+                continue
+            log.warning(
+                "%s stays uncompiled: what PyTorch makes of it differs by %.0f %%", kind.__name__, 100 * min(found, 9)
+            )
+            wrong.append(kind.__name__)
+            for part in parts:
+                part._compiled_call_impl = None
+    return wrong
+
+
+def difference(found: Tensor, expected: Tensor) -> float:
+    """By how much two tensors of one shape differ, as a share of the second's deviation; inf, if not finite."""
+    off = (found.float() - expected.float()).square().mean().sqrt() / expected.float().std().clamp(min=1e-12)
+    return float(off) if off.isfinite() else float("inf")
