@@ -3,7 +3,7 @@
 A frame's own nearness is a guess from how it looks. Where the camera moved, older frames know better: nearness that is
 right carries them onto this frame, nearness that is wrong beside it. So a few factors on the guess are tried, cell by
 cell, and a small network says from how well each of them fits, and from how sharply, what the nearness is (plane
-sweeps as in arXiv 1804.02505, around a guess as in 2212.06524).
+sweeps as in arXiv 1804.02505, around a guess as in 1912.06378).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Sweep(nn.Module):
         self.enter = nn.Conv2d(told, hidden, 3, padding=1)
         self.middle = nn.Conv2d(hidden, hidden, 3, padding=1)
         self.leave = nn.Conv2d(hidden, len(FACTORS) + 1, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
         self.sharpness = nn.Parameter(torch.zeros(()))  # logarithm of what multiplies SHARPNESS
 
     def forward(
