@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from engine.model import diffusion, pose
+from engine.model.generator import Momentum
+from engine.model.settings import ModelSettings
 
 
 def poses(count: int, seed: int) -> torch.Tensor:
@@ -69,3 +71,14 @@ def test_a_third_of_the_levels_and_most_steps_are_where_places_are_made() -> Non
     assert float((levels < 0.5).float().mean()) > 0.15  # and details are learnt too
     assert sum(level > 0.7 for level in diffusion.schedule(8, first=1.0)) == 7
     assert sum(level > 0.7 for level in diffusion.schedule(8)) == 6
+
+
+@pytest.mark.parametrize("foresees", [True, False])
+def test_a_rise_goes_on_where_height_is_foreseen(foresees: bool) -> None:
+    settings = ModelSettings(action_size=8, foresees_height=foresees)
+    momentum = Momentum(settings)
+    with torch.no_grad():
+        momentum.straight.weight[:, : 3 if foresees else 2] = torch.eye(3 if foresees else 2)
+    motion, action = torch.tensor([[0.3, 0.1, 0.7, 0.5]]), torch.zeros(1, 8)
+    expected = torch.tensor([[0.3, 0.1, 0.0, 0.5 if foresees else 0.0]])  # the mouse alone turns
+    torch.testing.assert_close(momentum(motion, action, torch.zeros(1)), expected)

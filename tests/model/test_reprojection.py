@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import torch
 
-from engine.model.reprojection import GEOMETRY, find_cells
+from engine.model.reprojection import GEOMETRY, Shown, find_cells, pick_views
 from engine.model.settings import CodecSettings, ModelSettings
 
 SETTINGS = ModelSettings(height=64, width=96, codec=CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1]), patch=2, dim=64)
@@ -59,3 +60,21 @@ def test_climbing_moves_what_is_near_down() -> None:
     fallen = COLUMNS // 2 // 2
     assert seen[fallen:].all() and not seen[: fallen - 1].any()
     assert int(index[ROWS - 1, 0]) // COLUMNS == ROWS - 1 - fallen
+
+
+def picked(asked: list[float]) -> list[int]:
+    """Which frames are carried into one seen from there: of two memories, the first the last frame's own."""
+    poses = torch.tensor([[[0.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.1, 0.0], [0.0, 0.0, 0.0, 0.0]]])
+    there, empty = torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, 3, 0)
+    settings = dataclasses.replace(SETTINGS, memory_entries=2, references=1)
+    found = pick_views(settings, Shown(empty, empty, poses, there), torch.tensor([[2]]), torch.tensor([[asked]]))
+    assert found.there.all()
+    return found.index[0].tolist()
+
+
+def test_no_view_is_spent_on_the_last_frame_itself() -> None:
+    assert picked([0.2, 0.0, 0.0, 0.0]) == picked([0.0, 0.0, 0.1, 0.0]) == [2, 1]
+
+
+def test_who_stands_still_may_look_at_what_was_seen_from_there() -> None:
+    assert picked([0.0, 0.0, 0.0, 0.0]) == [2, 0]
