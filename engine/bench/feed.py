@@ -52,8 +52,7 @@ def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor
     nearness, sweep = model.encoder.nearness(tokens[:, last]), model.encoder.sweep
     if sweep is not None:
         pictures = shrink(model.refer(latents.to(dtype)))
-        in_blocks = (part.unflatten(1, (-1, size)).flatten(0, 1) for part in (pictures, where))
-        nearness = sweep.last(nearness.flatten(0, 1).unsqueeze(1), *in_blocks).view_as(nearness)
+        nearness = sweep.last_of_blocks(nearness, *(part.unflatten(1, (-1, size)) for part in (pictures, where)))
         rollout.passes.recent_pictures[:, _ring(rollout, begin, tokens.shape[1])] = pictures[:, -window:]
     columns = (entries, where[:, last], latents[:, last], nearness.half())
     for entry, pose, latent, near in zip(*(column.unbind(1) for column in columns), strict=True):

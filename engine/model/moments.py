@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.model.memory_bank import MemoryBank
 from engine.model.recall import Recall
 from engine.model.rollout import Rollout
+from engine.model.sweep import OLDER
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     cut to the entries that there were.
     """
     model, last = rollout.model, moments[-1]
-    window = model.settings.recent_frames
+    window, seen = model.settings.recent_frames, OLDER if model.settings.sweep else 0
     bank.keep(last.num_entries)
     bank.recall = last.recall
     rollout.banks[0] = bank
@@ -79,7 +80,9 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
             moment.motion.unsqueeze(1).to(model.dtype),
         )
         rollout.recent_tokens[:, ring] = tokens[:, 0]
-        time = torch.full((1, 1), moment.num_frames - 1, device=model.device)
-        rollout.passes.show_last(ring, moment.latent, tokens, moment.pose, time)
+        rollout.recent_poses[:, ring] = moment.pose
+        if last.num_frames - moment.num_frames <= seen:
+            time = torch.full((1, 1), moment.num_frames - 1, device=model.device)
+            rollout.passes.show_last(ring, moment.latent, tokens, moment.pose, time)
     rollout.cache.clear()
     rollout.show_again()

@@ -167,9 +167,8 @@ def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
         pictures = model.refer(chunk.block_latents[:, :, -1])
     else:
         frames = model.refer(chunk.block_latents)
-        pictures, small = frames[:, :, -1], shrink(frames)
-        guess = nearness.detach().flatten(0, 1).unsqueeze(1)
-        nearness = sweep.last(guess, small.flatten(0, 1), chunk.block_poses.flatten(0, 1)).view_as(nearness)
+        pictures = frames[:, :, -1]
+        nearness = sweep.last_of_blocks(nearness.detach(), shrink(frames), chunk.block_poses)
     return Shown(pictures, nearness, chunk.block_poses[:, :, -1], chunk.filled)
 
 

@@ -24,7 +24,7 @@ from engine.model.parallel import looking_back
 from engine.model.reprojection import Picked, Shown, pick_views
 from engine.model.rope import Place
 from engine.model.sampler import denoise
-from engine.model.sweep import SHRINK, shrink
+from engine.model.sweep import OLDER, SHRINK, shrink
 from engine.model.weighing import Weighing
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
@@ -161,11 +161,10 @@ class Passes:
         shown.pictures[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
         if self.lazy:
             self.latents[:, last] = latent
-        self.recent_poses[:, span(ring)] = pose.unsqueeze(1)
-        guess, sweep = self.model.encoder.nearness(tokens), self.model.encoder.sweep
+        guess, sweep, window = self.model.encoder.nearness(tokens), self.model.encoder.sweep, self.cache.window
         if sweep is not None:
             self.recent_pictures[:, span(ring)] = shrink(shown.pictures[:, last : last + 1])
-            row = torch.arange(1 - self.cache.window, 1, device=pose.device).add(ring) % self.cache.window
+            row = torch.arange(-min(OLDER, window - 1), 1, device=pose.device).add(ring) % window
             guess = sweep.last(guess, self.recent_pictures[:, row], self.recent_poses[:, row], time)
         shown.nearness[:, last] = guess[:, 0]
         shown.poses[:, last] = pose
@@ -216,6 +215,7 @@ class Passes:
         tokens = model.encode_frames(*told)
         ring = time[:1, 0] % self.cache.window if place is None else place
         self.recent_tokens[:, span(ring)] = tokens
+        self.recent_poses[:, span(ring)] = pose.unsqueeze(1)
         self.cache.write_recent(ring, tokens, time, poses.relative_to(pose.unsqueeze(1), anchor))
         self.show_last(ring, latent, tokens, pose, time, decoded)
         return (motion, self._memorise(ring, latent)) if finishes else (motion,)

@@ -102,7 +102,7 @@ def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled:
     rows, columns = settings.latent_shape[:2]
     half = math.tan(math.radians(settings.fov) / 2)
     focal = columns / 2 / half * settings.pixel_aspect  # in rows of cells
-    ray, down = _rays(rows, columns, half, focal, pose.device)
+    ray, down = rays(rows, columns, half, focal, pose.device)
     now, there, theirs = pose.float().unsqueeze(1), there.float(), nearness.float().flatten(2)
     forward, back = moves(there, now.expand_as(there))
     # Forward: where the views' own cells come to lie, so that the nearness of the coming frame's cells is known.
@@ -128,7 +128,7 @@ def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled:
 
 
 @kept
-def _rays(rows: int, columns: int, half: float, focal: float, device: torch.device) -> tuple[Tensor, Tensor]:
+def rays(rows: int, columns: int, half: float, focal: float, device: torch.device) -> tuple[Tensor, Tensor]:
     """How far to the right and down each cell lies, as shares of its distance: [rows * columns] each."""
     column = ((torch.arange(columns, device=device) + 0.5) / columns * 2 - 1) * half
     row = (torch.arange(rows, device=device) + 0.5 - rows / 2) / focal

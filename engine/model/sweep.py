@@ -15,15 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.machine import constant, kept
-from engine.model.reprojection import carry, moves
+from engine.model.reprojection import Moved, carry, moves, rays
 from engine.model.settings import ModelSettings
 
 SHRINK = 4  # pixels on a side of what counts as one here
 OLDER = 2  # frames just before this one that are carried over
-FACTORS = tuple(round(0.1 * step, 2) for step in range(-4, 5))  # logarithms of what the guess is multiplied by
+STEPS = tuple(round(0.1 * step, 2) for step in range(-4, 5))  # logarithms of the factors on the guess
+FACTORS = tuple(math.exp(step) for step in STEPS)
+PULLS = tuple(0.015 * (step / 0.3) ** 2 for step in STEPS)  # towards the guess: what is added to each one's cost
 SHARPNESS = 300.0  # of the choice among them, before training
 UNSEEN = 0.1  # views: how much what is known of all factors counts for each
-PULL = 0.015  # towards the guess, before training: a cost, at 0.3 from it
 
 
 class Sweep(nn.Module):
@@ -50,16 +51,15 @@ class Sweep(nn.Module):
         """
         with torch.no_grad():
             cost, seen = sweep_costs(self.settings, picture, guess, pose, older, their, there)
-        steps = constant(FACTORS, cost)
+        steps, pulls = (constant(values, cost)[:, None, None] for values in (STEPS, PULLS))
         least = cost.amin(dim=1, keepdim=True)
-        pulled = cost + PULL * (steps / 0.3).square()[:, None, None]
         told = torch.cat([(cost - least) * 20, least * 10, seen, guess.unsqueeze(1).log()], dim=1)
         kind = self.enter.weight.dtype
         h = F.silu(self.enter(told.to(kind)))
         h = h + F.silu(self.middle(h))
         learnt, more = self.leave(h).float().split([len(FACTORS), 1], dim=1)
-        share = torch.softmax(learnt - SHARPNESS * self.sharpness.float().exp() * pulled, dim=1)
-        found = (share * steps[:, None, None]).sum(dim=1) + more[:, 0]
+        share = torch.softmax(learnt - SHARPNESS * self.sharpness.float().exp() * (cost + pulls), dim=1)
+        found = (share * steps).sum(dim=1) + more[:, 0]
         return guess * found.exp()
 
     def last(self, guess: Tensor, pictures: Tensor, seen_from: Tensor, count: Tensor | None = None) -> Tensor:
@@ -69,12 +69,19 @@ class Sweep(nn.Module):
         frames there were before the last one; F - 1, if not told.
         """
         batch, frames = pictures.shape[:2]
-        now, age = _ages(frames, guess.shape[1], guess.device)
-        before = now if count is None else count + now - (frames - 1)
+        now, older, age = _row(frames, guess.shape[1], guess.device)
+        before = now if count is None else torch.minimum(now, count + now - (frames - 1))
         there = (before.unsqueeze(-1) >= age).expand(batch, len(now), len(age)).flatten(0, 1)
-        older = (now.unsqueeze(1) - age).clamp(min=0)
         given = pictures[:, now], guess, seen_from[:, now], pictures[:, older], seen_from[:, older]
         return self(*(part.flatten(0, 1) for part in given), there).unflatten(0, guess.shape[:2])
+
+    def last_of_blocks(self, guess: Tensor, pictures: Tensor, seen_from: Tensor) -> Tensor:
+        """Nearness [B, M, rows, columns] of the last frame of each of M blocks, of which `guess` is a guess.
+
+        pictures: of the blocks' frames, shrunk, [B, M, frames, 3, height, width], seen from poses [B, M, frames, SIZE].
+        """
+        parts = (part.flatten(0, 1) for part in (guess.unsqueeze(2), pictures, seen_from))
+        return self.last(*parts).view_as(guess)
 
 
 def shrink(pictures: Tensor) -> Tensor:
@@ -88,20 +95,17 @@ def sweep_costs(
     """How badly older frames fit this one where each factor puts them, [N, factors, rows, columns], and the share of
     them that sees a cell, [N, 1, rows, columns]. Arguments as of `Sweep`."""
     batch, views, _, height, width = older.shape
-    steps = constant(FACTORS, guess)
     half = math.tan(math.radians(settings.fov) / 2)
-    tall = half * height / width / settings.pixel_aspect
+    focal = width / 2 / half * settings.pixel_aspect  # in rows of pixels
+    ray, down = rays(height, width, half, focal, guess.device)
     _, back = moves(their.float(), pose.float().unsqueeze(1).expand_as(their))
     near = F.interpolate(guess.unsqueeze(1), (height, width), mode="bilinear", align_corners=False).flatten(2)
-    near = (near.unsqueeze(2) * steps.exp()[:, None]).flatten(2)  # [N, 1, factors * pixels]
-    ray, down = _rays(height, width, half, tall, len(FACTORS), guess.device)
-    _, x, y, ahead = carry(near, ray, down, back)
-    place = torch.stack([x / half, y / tall], dim=-1).nan_to_num().clamp(-4, 4)
-    inside = ahead & (place.abs() < 1).all(dim=-1) & there.unsqueeze(-1)
-    shape = len(FACTORS) * height, width
-    moved = F.grid_sample(
-        older.flatten(0, 1).float(), place.view(-1, *shape, 2), padding_mode="border", align_corners=False
-    )
+    near = near.unsqueeze(2) * constant(FACTORS, near)[:, None]  # [N, 1, factors, pixels]
+    _, x, y, ahead = carry(near, ray, down, Moved(*(part.unsqueeze(-1) for part in back)))
+    place = torch.stack([x / half, y * (2 * focal / height)], dim=-1).nan_to_num().clamp(-4, 4)
+    inside = ahead & (place.abs() < 1).all(dim=-1) & there[..., None, None]
+    place = place.view(batch * views, -1, width, 2)  # all factors as one tall picture
+    moved = F.grid_sample(older.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
     moved = moved.view(batch, views, 3, len(FACTORS), height, width)
     off = (moved - picture.float()[:, None, :, None]).abs().mean(dim=2)
     inside = inside.view(batch, views, len(FACTORS), height, width).to(off.dtype)
@@ -117,17 +121,8 @@ def sweep_costs(
 
 
 @kept
-def _rays(
-    height: int, width: int, half: float, tall: float, times: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """How far to the right and down each pixel lies, as shares of its distance, flat, and as often as said."""
-    column = ((torch.arange(width, device=device) + 0.5) / width * 2 - 1) * half
-    row = ((torch.arange(height, device=device) + 0.5) / height * 2 - 1) * tall
-    ray, down = column.expand(height, -1).flatten(), row[:, None].expand(-1, width).flatten()
-    return ray.repeat(times), down.repeat(times)
-
-
-@kept
-def _ages(frames: int, last: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The numbers of the last few of `frames`, and by how many frames those come before that they are held against."""
-    return torch.arange(frames - last, frames, device=device), torch.arange(1, OLDER + 1, device=device)
+def _row(frames: int, last: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """The numbers of the last few of `frames`, [n]; of those that they are held against, [n, OLDER], 0 for those before
+    the first; and by how many frames these come before, [OLDER]."""
+    now, age = torch.arange(frames - last, frames, device=device), torch.arange(1, OLDER + 1, device=device)
+    return now, (now.unsqueeze(1) - age).clamp(min=0), age

@@ -195,11 +195,12 @@ class GeneratorTraining:
         weighted = counted * velocity_weight(noised.level, 0.2)
         moved, carried = self._moved(scene.chunk, predicted)
         reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
-        near, window = nearness_error(predicted.nearness, scene.chunk), self.model.settings.recent_frames
-        swept = nearness_error(predicted.swept, scene.chunk, window - 1)
+        near = nearness_error(predicted.nearness, scene.chunk)
         metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach(), "carried": carried.detach()}
-        metrics |= {"reference": reference.detach(), "nearness": near.detach(), "swept": swept.detach()}
-        near = near + swept if self.model.settings.sweep else near
+        metrics |= {"reference": reference.detach(), "nearness": near.detach()}
+        if self.model.settings.sweep:
+            swept = nearness_error(predicted.swept, scene.chunk, self.model.settings.recent_frames - 1)
+            near, metrics["swept"] = near + swept, swept.detach()
         loss = stage.motion * (moved + carried) + stage.reference * reference + stage.nearness * near
         if self.rebuilt:
             filled = scene.chunk.filled.any(1).float()
@@ -238,7 +239,8 @@ class GeneratorTraining:
         moved = smooth(predicted.motion[:, :frames].float() - poses.motion_between(predicted.asked, arrived))
         turned = poses.turn(chunk.poses[:, window - 1 : -1], self.model.yaw(chunk.actions[:, window:]))
         error = predicted.carried - poses.motion_between(turned, arrived)
-        return moved, smooth(error[..., [0, 1, 3] if self.model.settings.foresees_height else [0, 1]])
+        foreseen = [error[..., :2], error[..., 3:]] if self.model.settings.foresees_height else [error[..., :2]]
+        return moved, smooth(torch.cat(foreseen, dim=-1))
 
     def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""

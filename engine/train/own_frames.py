@@ -15,7 +15,7 @@ from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, memory_entries, motions, read_memory, show_blocks
 from engine.model.reprojection import Shown
 from engine.model.sampler import denoise
-from engine.model.sweep import shrink
+from engine.model.sweep import OLDER, shrink
 
 READ = tuple(field.name for field in fields(Chunk) if field.name != "nearness")  # of a chunk, what a rollout reads
 
@@ -59,7 +59,8 @@ class OwnFrames:
         last = torch.full_like(chunk.block_index[:, :1, 0], model.settings.memory_entries)
         moved = motions(chunk.before, chunk.poses)
         latents, sweep = chunk.latents.clone(), model.encoder.sweep
-        pictures: list[Tensor] = []  # of all frames so far, shrunk
+        pictured = 1 if sweep is None else OLDER + 1  # how many of the last frames are made pictures of
+        pictures: list[Tensor] = []  # theirs, shrunk
         times = torch.arange(latents.shape[1], device=latents.device).expand(len(latents), -1)
         for index in range(latents.shape[1]):
             now = slice(index, index + 1)
@@ -75,14 +76,15 @@ class OwnFrames:
             pose = chunk.poses[:, now]
             tokens = model.encode_frames(latents[:, now], chunk.actions[:, now], moved[:, now].to(latents.dtype))
             kv = model.generator.recent(tokens, model.place(times[:, now], pose), dated=True)
-            picture = model.refer(latents[:, now])
-            pictures.append(shrink(picture))
-            if index >= window - 1:
-                nearness = model.encoder.nearness(tokens)
-                if sweep is not None:
-                    past = slice(index + 1 - window, index + 1)
-                    nearness = sweep.last(nearness, torch.cat(pictures[past], dim=1), chunk.poses[:, past])
-                shown = _add_last(blocks, picture, nearness, pose)
+            if index > window - 1 - pictured:
+                picture = model.refer(latents[:, now])
+                pictures = [*pictures, shrink(picture)][-pictured:]
+                if index >= window - 1:
+                    nearness = model.encoder.nearness(tokens)
+                    if sweep is not None:
+                        past = slice(index + 1 - len(pictures), index + 1)
+                        nearness = sweep.last(nearness, torch.cat(pictures, dim=1), chunk.poses[:, past])
+                    shown = _add_last(blocks, picture, nearness, pose)
             self.cache.write_frames(index % window, kv.to(self.dtype))
         return latents
 
