@@ -20,7 +20,8 @@ def compile_parts(model: nn.Module, predict: Callable[[], Tensor]) -> list[str]:
     """Compile what repeats and what is long, kind by kind: graphs of one layer are alike, so each is compiled once.
 
     predict: what the model makes of one batch. A kind that makes something else of it once it is compiled stays as it
-    is (PyTorch 2.11 did so on a GPU with what had no gradients: docs/log.md). Returns the names of those.
+    is (PyTorch 2.11 did so on a GPU with what had no gradients: docs/log.md). Returns the names of those. What counts
+    for nothing yet, as the layers of a new network, cannot be found wrong.
     """
     torch._dynamo.config.recompile_limit = 64
     wrong = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine import checkpoint
-from engine.train import loop
+from engine.train import compiled, generator, loop
 from engine.train.__main__ import main, see_own_gpu
 from engine.train.generator import GeneratorTraining
 from engine.train.settings import TrainSettings
@@ -256,3 +257,25 @@ def test_processes_agree_at_once_and_then_every_few_steps(monkeypatch: pytest.Mo
     assert trainer._progress() == 1 and asked == [0.99, 1]
     trainer.step = 48
     assert trainer._progress() == 0.48
+
+
+@pytest.mark.usefixtures("unjudged")
+@pytest.mark.parametrize("wrong", [[], ["Reprojector"]])
+def test_what_a_compiler_makes_wrong_is_not_used(
+    trained: Path, wrong: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_part(part: torch.nn.Module, **_: object) -> None:
+        kind = type(part).__name__
+        seen.add(kind)
+        bad = 1.5 if kind in wrong else 1.0
+        part._compiled_call_impl = lambda *given, **named: bad * part.forward(*given, **named)
+
+    def check(model: torch.nn.Module, predict: Callable[[], torch.Tensor]) -> None:
+        found.extend(compiled.compile_parts(model, predict))
+
+    seen, found = set[str](), list[str]()
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_part)
+    monkeypatch.setattr(generator, "compile_parts", check)
+    start = [f"init={trained / 'run'}", f"latents={trained / 'run' / 'latents'}", "compile=true"]
+    assert train(trained, "generator", 1, "-".join(["compiled", *wrong]), *start) == 0
+    assert found == wrong and seen == {kind.__name__ for kind in compiled.KINDS}
