@@ -92,10 +92,12 @@ class SessionBatch:
         whole, window = self.rollout, self.engine.model.settings.recent_frames
         if len(self.begun) == self.size:  # nobody else's time to keep to
             whole.num_frames = max(session.num_frames for session in self.begun.values())
-        pose, velocity, anchor = whole.pose.clone(), whole.velocity.clone(), whole.anchor.clone()
+        names = "pose", "velocity", "action", "anchor"
+        told = {name: getattr(whole, name).clone() for name in names}
         for row, session in self.begun.items():
             one = session.rollout
-            pose[row], velocity[row], anchor[row] = one.pose[0], one.velocity[0], one.anchor[0]
+            for name, values in told.items():
+                values[row] = getattr(one, name)[0]
             whole.banks[row], whole.slots[row] = one.banks[0], one.slots[0]
             whole.use_random(row, one.randoms[0])
             for held, own in zip(whole.shown, one.shown, strict=True):
@@ -105,7 +107,8 @@ class SessionBatch:
                 whole.recent_tokens[row, here] = one.recent_tokens[0, there]
                 whole.recent_poses[row, here] = one.recent_poses[0, there]
                 whole.passes.recent_pictures[row, here] = one.passes.recent_pictures[0, there]
-        whole.pose, whole.velocity, whole.anchor = pose, velocity, anchor
+        for name, values in told.items():
+            setattr(whole, name, values)
         whole.cache.clear()  # slots that no session fills now must not show what they held
         whole.show_again()
         self.begun.clear()

@@ -26,6 +26,7 @@ CHECKPOINTS = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, MANIFEST, UNFINISHED = "model.safetensors", "manifest.json", "manifest.json.part"
 DENOISE_STEPS = 2  # where a checkpoint does not say
 CARRIED = "pictures"  # what networks carry over of earlier frames
+EXACT = "generator.momentum."  # what is kept in float32: how far a camera goes adds up
 SCALE = ".row_scale"  # suffix of the scales that go with rows kept as int8
 
 
@@ -58,7 +59,8 @@ def save(folder: Path | str, model: WorldModel, world: str, notes: dict[str, Any
             packed[name] = (tensor.float() / scale).round().to(torch.int8)
             packed[name + SCALE] = scale
         else:
-            packed[name] = tensor.float() if weights == "float32" else tensor.to(torch.bfloat16)
+            exact = weights == "float32" or name.startswith(EXACT)
+            packed[name] = tensor.float() if exact else tensor.to(torch.bfloat16)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / (WEIGHTS + ".part")

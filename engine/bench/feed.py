@@ -34,7 +34,7 @@ def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor
         part = slice(begin, min(past, begin + blocks * settings.block_frames))
         _remember(rollout, latents[:, part], actions[:, part], motion[:, part], where[:, part], begin)
     rollout.num_frames = past
-    rollout.pose, rollout.velocity = where[:, past - 1], motion[:, past - 1]
+    rollout.pose, rollout.velocity, rollout.action = where[:, past - 1], motion[:, past - 1], actions[:, past - 1]
     rollout.anchor = where[:, 0, :2].clone()
     for index in range(past, count):
         rollout.observe(latents[:, index], actions[:, index], frame_poses[:, index])

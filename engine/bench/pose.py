@@ -72,14 +72,14 @@ def reckon(subject: Subject, track: Track, begin: int) -> dict[str, Tensor]:
     own, seeing = subject.rollout(len(actions)), subject.rollout(len(actions))
     for rollout in (own, seeing):
         rollout.start(latents[:, :begin], actions[:, :begin], truth[:, :begin])
-    pose, motion = own.pose, own.velocity
+    pose, motion, before = own.pose, own.velocity, own.action
     found: dict[str, list[Tensor]] = {OWN: [], TRUE: [], BLIND: []}
     for index in range(begin, actions.shape[1]):
         action = actions[:, index]
         own.step(action)
         seeing.observe(latents[:, index], action, seeing.locate(latents[:, index], action))
-        asked, _ = subject.model.ask(pose, motion, action)
-        pose, motion = asked.float(), looking_back(pose, asked.float())
+        asked, _ = subject.model.ask(pose, motion, before, action)
+        pose, motion, before = asked.float(), looking_back(pose, asked.float()), action
         for name, believed in ((OWN, own.pose), (TRUE, seeing.pose), (BLIND, pose)):
             found[name].append(believed)
         if index % 256 == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -62,34 +64,46 @@ class FrameEncoder(nn.Module):
 
 
 class Momentum(nn.Module):
-    """How the camera moves on: from its last motion and the action, before anything is drawn."""
+    """How the camera moves on: from its last motion and the actions before and after it, before anything is drawn.
+
+    In float32 always, for what is rounded here adds up from frame to frame.
+    """
 
     def __init__(self, settings: ModelSettings, hidden: int = 64) -> None:
         super().__init__()
         self.heights = settings.foresees_height
         told = 3 if self.heights else 2
         size = told + settings.action_size
-        self.straight, last = nn.Linear(size, told), nn.Linear(hidden, told)
+        pushed, last = nn.Linear(hidden, 2), nn.Linear(hidden, told)
+        self.pushed = nn.Sequential(nn.Linear(settings.action_size, hidden), nn.SiLU(), pushed)
+        self.straight = nn.Linear(size, told)
         self.bent = nn.Sequential(nn.Linear(size, hidden), nn.SiLU(), last)
-        for module in (self.straight, last):
+        for module in (pushed, self.straight, last):
             nn.init.zeros_(module.weight)
             nn.init.zeros_(module.bias)
 
-    def forward(self, motion: Tensor, action: Tensor, yaw: Tensor) -> Tensor:
-        """motion: [.., SIZE], the last one as it looked back; action: [.., size], both scaled; yaw: [..], degrees.
+    def forward(self, motion: Tensor, before: Tensor, action: Tensor, yaw: Tensor) -> Tensor:
+        """motion: [.., SIZE], the last one as it looked back; before: the action [.., size] that it came of; action:
+        the one to come; all scaled. yaw: [..], degrees, of the one to come.
 
+        How fast the camera is at a frame's end follows from how far it came and from what pushed it on its way.
         Returns [.., SIZE], scaled: forward, right and up, in the axes of the heading that the action turns to, with
         no turn.
         """
-        angle = torch.deg2rad(yaw)
-        cos, sin = angle.cos(), angle.sin()
-        forward, right = motion[..., 0].float(), motion[..., 1].float()
-        told = torch.stack([forward * cos + right * sin, right * cos - forward * sin, motion[..., 3].float()], dim=-1)
-        told = told if self.heights else told[..., :2]
-        told = torch.cat([told.to(self.straight.weight.dtype), action.to(self.straight.weight.dtype)], dim=-1)
-        found = (self.straight(told) + self.bent(told)).float()
-        still = torch.zeros_like(found[..., :1])
-        return torch.cat([found[..., :2], still, found[..., 2:] if self.heights else still], dim=-1)
+        with torch.autocast(motion.device.type, enabled=False):
+            motion, before, action = motion.float(), before.float(), action.float()
+            angle = torch.deg2rad(yaw.float())
+            cos, sin = angle.cos(), angle.sin()
+            forward, right = (motion[..., :2] + self.pushed(before)).unbind(-1)
+            told = [forward * cos + right * sin, right * cos - forward * sin]
+            told = torch.stack([*told, motion[..., 3]] if self.heights else told, dim=-1)
+            told = torch.cat([told, action], dim=-1)
+            found = self.straight(told) + self.bent(told)
+            still = torch.zeros_like(found[..., :1])
+            return torch.cat([found[..., :2], still, found[..., 2:] if self.heights else still], dim=-1)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Momentum:
+        return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
 
 
 class Generator(nn.Module):

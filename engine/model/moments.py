@@ -65,7 +65,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     bank.recall = last.recall
     rollout.banks[0] = bank
     rollout.num_frames = last.num_frames
-    rollout.pose, rollout.velocity, rollout.anchor = last.pose, last.motion, last.anchor
+    rollout.pose, rollout.velocity, rollout.action, rollout.anchor = last.pose, last.motion, last.action, last.anchor
     rollout.slots[0] = last.slots
     rollout.shown.there.fill_(False)
     rollout.randoms[0].set_state(last.random)

@@ -47,14 +47,15 @@ class WorldModel(nn.Module):
         axes = self.settings.mouse_axes
         return action[..., -axes].float() if axes else torch.zeros(action.shape[:-1], device=action.device)
 
-    def ask(self, pose: Tensor, motion: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
-        """From where the coming frame will be seen, as far as pose [.., SIZE], last motion [.., SIZE] and action tell.
+    def ask(self, pose: Tensor, motion: Tensor, before: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """From where the coming frame will be seen, as far as pose [.., SIZE], last motion [.., SIZE] and actions tell.
 
-        motion: scaled, as it looked back; action: [.., size] as the world encodes it. Returns the pose and
-        how far that is from where the camera was, [.., SIZE], scaled, the turn left out.
+        motion: scaled, as it looked back; before and action: the action [.., size] that it came of and the one to
+        come, as the world encodes them. Returns the pose and how far that is from where the camera was, [.., SIZE],
+        scaled, the turn left out.
         """
         yaw = self.yaw(action)
-        carried = self.generator.momentum(motion, self.scale_action(action), yaw)
+        carried = self.generator.momentum(motion, self.scale_action(before), self.scale_action(action), yaw)
         return poses.advance(poses.turn(pose, yaw), carried.detach()), carried
 
     def place(self, time: Tensor, pose: Tensor) -> Place:

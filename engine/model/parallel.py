@@ -221,7 +221,9 @@ def predict_chunk(
 
     batch, total = chunk.actions.shape[:2]
     time = torch.arange(total, device=noisy.device).expand(batch, total)
-    asked, foreseen = model.ask(chunk.poses[:, window - 1 : -1], moved[:, window - 1 : -1], chunk.actions[:, window:])
+    past = slice(window - 1, -1)
+    told = chunk.poses[:, past], moved[:, past], chunk.actions[:, past], chunk.actions[:, window:]
+    asked, foreseen = model.ask(*told)
     blocks = show_blocks(model, block_tokens, chunk)
     pictures = model.refer((shown if pictured is None else pictured)[:, :-1])
     swept, sweep = nearness, model.encoder.sweep

@@ -16,6 +16,7 @@ from engine.model.banks import read_told
 from engine.model.codec import to_bytes
 from engine.model.entry import Entry, pack, unpack
 from engine.model.graphs import Capture, Graphs, capture_on
+from engine.model.ground import level
 from engine.model.kv_cache import KVCache, span
 from engine.model.memory import quantise, restore
 from engine.model.memory_bank import choose
@@ -78,18 +79,22 @@ class Passes:
         self.shown.nearness.fill_(1)
         self.weighs, self.weights = False, None
 
-    def look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From where the coming frame is seen [B, SIZE], the cameras that memory is chosen for [B, 2, SIZE], and how
-        far the present pose is from the anchor [B]."""
-        asked, views, far = self.graphs.call(self._look, (), pose, velocity, action, anchor)
-        return asked, views, far
+    def look(
+        self, pose: Tensor, velocity: Tensor, before: Tensor, action: Tensor, anchor: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The cameras that memory is chosen for [B, 2, SIZE], the last of them where the coming frame is seen from, and
+        how far the present pose is from the anchor [B]."""
+        views, far = self.graphs.call(self._look, (), pose, velocity, before, action, anchor)
+        return views, far
 
-    def choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> Tensor:
+    def choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
         """`memory_bank.choose` among entries at poses [B, N, SIZE], of which more is `told` (banks.py).
 
-        Returns indices, -1 where none is left, and then whether `far` is too far: int64 [B, count + 1].
+        Returns indices, -1 where none is left, and then whether `far` is too far: int64 [B, count + 1]; and the last of
+        the views [B, SIZE] at the height at which these entries know the ground there.
         """
-        return self.graphs.call(self._choose, (count,), seen_from, told, views, far)[0]
+        chosen, asked = self.graphs.call(self._choose, (count,), seen_from, told, views, far)
+        return chosen, asked
 
     def imagine(
         self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
@@ -184,15 +189,20 @@ class Passes:
         shown.nearness[place], shown.poses[place] = entry.nearness.float(), entry.poses
         shown.there[place] = torch.ones_like(rows, dtype=torch.bool)
 
-    def _look(self, pose: Tensor, velocity: Tensor, action: Tensor, anchor: Tensor) -> tuple[Tensor, ...]:
-        asked, _ = self.model.ask(pose, velocity, action)
+    def _look(
+        self, pose: Tensor, velocity: Tensor, before: Tensor, action: Tensor, anchor: Tensor
+    ) -> tuple[Tensor, ...]:
+        asked, _ = self.model.ask(pose, velocity, before, action)
         ahead = poses.turn(asked, torch.rad2deg(velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
-        return asked, torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
+        return torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
 
-    def _choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor]:
+    def _choose(
+        self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor
+    ) -> tuple[Tensor, Tensor]:
         valid, newest = read_told(told)
         index, filled = choose(seen_from, valid, views, count, self.model.settings.fov, newest)
-        return (torch.cat([torch.where(filled, index, -1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1),)
+        chosen = torch.cat([torch.where(filled, index, -1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1)
+        return chosen, level(views[:, -1], seen_from, told[:, :-1], told[:, -1:] - 1)
 
     def _imagine(
         self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor,
@@ -203,7 +213,7 @@ class Passes:
         latent, motion = denoise(self.model.generator, noise, levels, scaled, place, context, reference)
         latent = self.model.codec.bound(latent)
         weights = (context.shares(),) if isinstance(context, Weighing) else ()
-        return latent[:, 0], poses.advance(asked, motion[:, 0].float()), *weights
+        return latent[:, 0], poses.advance(asked, poses.settle(motion[:, 0].float())), *weights
 
     def _commit(
         self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor,

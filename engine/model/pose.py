@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.model.machine import constant
 
+NOISE = 0.05  # of a motion read off a frame, scaled
 SIZE = 4  # numbers of a pose, and of a motion
 MOTION_SCALE = (8.0, 8.0, 2.0, 8.0)  # brings one frame's motion (pose units, but for the turn's radians) to about 1
 
@@ -52,6 +53,17 @@ def advance(start: Tensor, motion: Tensor) -> Tensor:
     x = start[..., 0] + forward * cos - right * sin
     y = start[..., 1] + forward * sin + right * cos
     return torch.stack([x, y, start[..., 2] + angle, start[..., 3] + up], dim=-1)
+
+
+def settle(motion: Tensor) -> Tensor:
+    """What a frame shows of how the camera strayed from where it was asked to be [.., SIZE], scaled, less its noise.
+
+    What is far below NOISE is taken for nothing, for it would add up; what is far above it is kept (as by a Wiener
+    filter): along the ground, of the turn and of the height, each for itself.
+    """
+    ground, turned, up = motion.split([2, 1, 1], dim=-1)
+    strength = torch.cat([ground.square().sum(dim=-1, keepdim=True).expand_as(ground), turned**2, up**2], dim=-1)
+    return motion * (strength / (strength + NOISE**2))
 
 
 def relative_to(pose: Tensor, anchor: Tensor) -> Tensor:

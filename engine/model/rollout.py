@@ -55,6 +55,7 @@ class Rollout:
         self.num_shown = 0  # "full": frames of the past that the cache shows
         self.pose = torch.zeros(batch, poses.SIZE, device=self.device)
         self.velocity = torch.zeros(batch, poses.SIZE, device=self.device)
+        self.action = torch.zeros(batch, model.settings.action_size, device=self.device)  # the last one
         self.anchor = torch.zeros(batch, 2, device=self.device)
         self.slots = np.full((batch, model.settings.memory_entries), -1)  # which entry each memory slot holds
 
@@ -99,7 +100,7 @@ class Rollout:
         finishes = (self.num_frames + 1) % settings.block_frames == 0
         given = latent, action, pose, self.pose, self.anchor, self._time()
         self.velocity, kept = self.passes.commit(ring, finishes, latent is self.decoded, *given)
-        self.pose = pose
+        self.pose, self.action = pose, action
         self.num_frames += 1
         if self.memory == "full":
             self.past.append((self.recent_tokens[:, ring].clone(), pose))
@@ -136,7 +137,7 @@ class Rollout:
         level = torch.full((self.batch, 1), CLEAN, device=self.device)
         known = torch.ones(self.batch, 1, dtype=torch.bool, device=self.device)
         _, motion = self.model.generator(latent.unsqueeze(1), level, scaled, known, place, self.cache, reference)
-        return poses.advance(asked, motion[:, 0].float())
+        return poses.advance(asked, poses.settle(motion[:, 0].float()))
 
     def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
         """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and
@@ -146,8 +147,8 @@ class Rollout:
 
     def _turn(self, action: Tensor) -> Tensor:
         """Where the frame after `action` [B, size] is seen from, [B, SIZE], with the context made ready for it."""
-        asked, views, far = self.passes.look(self.pose, self.velocity, action, self.anchor)
-        rows, slots, gone = self._recall(views, far)
+        views, far = self.passes.look(self.pose, self.velocity, self.action, action, self.anchor)
+        asked, rows, slots, gone = self._recall(views, far)
         # Positions are measured from the camera again once it has gone far: products of large numbers lose digits.
         self._show(rows, slots)
         if gone:
@@ -175,19 +176,21 @@ class Rollout:
             torch.randn(place.shape, generator=self.randoms[row], out=place)
         return noise.to(self.model.dtype)
 
-    def _recall(self, views: Tensor, far: Tensor) -> tuple[np.ndarray, np.ndarray, bool]:
+    def _recall(self, views: Tensor, far: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray, bool]:
         """Decide which entries the coming frame may need: the sessions and memory slots [K] that change.
 
-        And whether any camera has gone too far from its anchor, so that the host waits for both at once.
+        Before these, from where it is seen [B, SIZE], as memory knows the ground there; after them, whether any camera
+        has gone too far from its anchor, so that the host waits for all at once.
         """
         num_slots = self.slots.shape[1]
         asked = None if self.memory == "none" else self.banks.candidates(views, num_slots)
         if asked is None:
             nothing = np.zeros(0, dtype=np.int64)
-            return nothing, nothing, bool((far.cpu() >= ANCHOR_REACH).any())
-        chosen = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.told, views, far).cpu().numpy()
+            return views[:, -1], nothing, nothing, bool((far.cpu() >= ANCHOR_REACH).any())
+        found, level = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.told, views, far)
+        chosen = found.cpu().numpy()
         wanted = self.banks.wanted(asked, chosen[:, :-1], num_slots)
-        return *_assign(self.slots, wanted), bool(chosen[:, -1].any())
+        return level, *_assign(self.slots, wanted), bool(chosen[:, -1].any())
 
     def _show(self, rows: np.ndarray, slots: np.ndarray, frames: bool = True) -> None:
         """Write what memory slots [K] of sessions [K] hold into the cache, and among the references."""

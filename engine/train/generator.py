@@ -35,6 +35,8 @@ from engine.train.scorers import keep_as_teacher, load_scorer
 from engine.train.settings import GeneratorStage, TrainSettings
 from engine.train.state import Learner
 
+ASTRAY = 0.015  # pose units by which memory's entries may be elsewhere than they are believed to be
+
 
 class Scene(NamedTuple):
     """Chunks, the frames to predict [B, frames, ..], and the clean frames to show and to carry over (predict_chunk)."""
@@ -158,7 +160,7 @@ class GeneratorTraining:
 
     def _true_scene(self, random: torch.Generator) -> Scene:
         stage = self.stage
-        chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=0.05)
+        chunk = self.sampler.draw(self.schedule.batch, random, stage.old_only, stage.no_memory, jitter=ASTRAY)
         target = chunk.latents[:, self.model.settings.recent_frames :]
         context, pictured = (
             self._blur(chunk.latents, random, most) for most in (stage.context_noise, stage.picture_noise)
@@ -236,11 +238,12 @@ class GeneratorTraining:
         """Losses of the camera's motion: as the generator reads it off, and as it was foreseen before drawing."""
         window, frames = self.model.settings.recent_frames, self.stage.frames
         arrived = chunk.poses[:, window:]
-        moved = smooth(predicted.motion[:, :frames].float() - poses.motion_between(predicted.asked, arrived))
+        strayed = poses.motion_between(predicted.asked, arrived)
+        moved = smooth(predicted.motion[:, :frames].float() - strayed, poses.NOISE)
         turned = poses.turn(chunk.poses[:, window - 1 : -1], self.model.yaw(chunk.actions[:, window:]))
         error = predicted.carried - poses.motion_between(turned, arrived)
         foreseen = [error[..., :2], error[..., 3:]] if self.model.settings.foresees_height else [error[..., :2]]
-        return moved, smooth(torch.cat(foreseen, dim=-1))
+        return moved, smooth(torch.cat(foreseen, dim=-1), poses.NOISE)
 
     def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""

@@ -67,7 +67,8 @@ class OwnFrames:
             if index >= window:
                 assert shown is not None
                 past = slice(index - 1, index)
-                asked, _ = model.ask(chunk.poses[:, past], moved[:, past], chunk.actions[:, now])
+                told = chunk.poses[:, past], moved[:, past], chunk.actions[:, past], chunk.actions[:, now]
+                asked, _ = model.ask(*told)
                 reference = model.generator.reproject(shown, last, asked)
                 action, place = model.scale_action(chunk.actions[:, now]), model.place(times[:, now], asked)
                 fresh = noise[:, index - window : index - window + 1]

@@ -51,7 +51,7 @@ def test_the_model_reckons_as_its_session_does(make_subject):
 def test_the_actions_alone_turn_the_pose_by_the_mouse(make_subject):
     subject = make_subject()
     track = track_of(subject)
-    subject.model.generator.momentum.forward = lambda motion, action, yaw: torch.zeros_like(motion)
+    subject.model.generator.momentum.forward = lambda motion, *_: torch.zeros_like(motion)
     blind = pose.reckon(subject, track, 9)[pose.BLIND]
     off = pose.error(blind, track.poses[:, 9:], 1.0)  # the toy game's camera does nothing but turn with the mouse
     np.testing.assert_allclose(off[..., 1], 0.0, atol=1e-3)

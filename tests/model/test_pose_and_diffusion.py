@@ -81,4 +81,28 @@ def test_a_rise_goes_on_where_height_is_foreseen(foresees: bool) -> None:
         momentum.straight.weight[:, : 3 if foresees else 2] = torch.eye(3 if foresees else 2)
     motion, action = torch.tensor([[0.3, 0.1, 0.7, 0.5]]), torch.zeros(1, 8)
     expected = torch.tensor([[0.3, 0.1, 0.0, 0.5 if foresees else 0.0]])  # the mouse alone turns
-    torch.testing.assert_close(momentum(motion, action, torch.zeros(1)), expected)
+    torch.testing.assert_close(momentum(motion, action, action, torch.zeros(1)), expected)
+
+
+def test_what_pushed_the_camera_counts_for_how_it_moves_on_and_is_turned_with_it() -> None:
+    momentum = Momentum(ModelSettings(action_size=8))
+    with torch.no_grad():
+        momentum.straight.weight[:, :2] = torch.eye(2)
+        momentum.pushed[-1].bias[0] = 0.2  # ahead
+    motion, action = torch.tensor([[0.3, 0.0, 0.0, 0.0]]), torch.zeros(1, 8)
+    expected = torch.tensor([[0.0, -0.5, 0.0, 0.0]])  # once the camera has turned to the right, ahead is left
+    torch.testing.assert_close(momentum(motion, action, action, torch.full((1,), 90.0)), expected)
+
+
+def test_what_is_foreseen_of_motion_is_not_rounded_with_the_rest_of_a_network() -> None:
+    momentum = Momentum(ModelSettings(action_size=8))
+    before = momentum.bent[0].weight.clone()
+    assert torch.equal(momentum.to(torch.bfloat16).bent[0].weight, before)
+
+
+def test_only_what_stands_out_of_its_noise_counts_as_motion() -> None:
+    noise = pose.NOISE
+    found = pose.settle(torch.tensor([[noise / 10, 0.0, noise / 10, 1.0], [1.0, noise / 10, 0.0, noise / 10]]))
+    assert found[0, :3].abs().max() < noise / 500 and found[1, 3].abs() < noise / 500
+    torch.testing.assert_close(found[0, 3], torch.tensor(1.0), rtol=0.01, atol=0)
+    torch.testing.assert_close(found[1, :2], torch.tensor([1.0, noise / 10]), rtol=0.01, atol=0)  # one way, one motion
