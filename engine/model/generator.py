@@ -92,12 +92,10 @@ class Momentum(nn.Module):
         """
         with torch.autocast(motion.device.type, enabled=False):
             motion, before, action = motion.float(), before.float(), action.float()
-            angle = torch.deg2rad(yaw.float())
-            cos, sin = angle.cos(), angle.sin()
-            forward, right = (motion[..., :2] + self.pushed(before)).unbind(-1)
-            told = [forward * cos + right * sin, right * cos - forward * sin]
-            told = torch.stack([*told, motion[..., 3]] if self.heights else told, dim=-1)
-            told = torch.cat([told, action], dim=-1)
+            angle = -torch.deg2rad(yaw.float())
+            along = torch.view_as_complex(motion[..., :2] + self.pushed(before))
+            along = torch.view_as_real(along * torch.complex(angle.cos(), angle.sin()))
+            told = torch.cat([along, motion[..., 3:], action] if self.heights else [along, action], dim=-1)
             found = self.straight(told) + self.bent(told)
             still = torch.zeros_like(found[..., :1])
             return torch.cat([found[..., :2], still, found[..., 2:] if self.heights else still], dim=-1)

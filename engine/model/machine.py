@@ -60,13 +60,15 @@ def kept(make: Callable[..., T]) -> Callable[..., T]:
     return get
 
 
-def constant(values: tuple[float, ...], like: Tensor) -> Tensor:
+def constant(values: tuple[float, ...] | tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
     """These numbers on the device and in the type of `like`, sent there once: sending has the host wait for a GPU."""
     return _constant(values, like.device, like.dtype)
 
 
 @kept
-def _constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+def _constant(
+    values: tuple[float, ...] | tuple[tuple[float, ...], ...], device: torch.device, dtype: torch.dtype
+) -> Tensor:
     return torch.tensor(values, device=device, dtype=dtype)
 
 

@@ -47,16 +47,15 @@ class Chunk:
 class Predicted(NamedTuple):
     """What the network says of a chunk. C frames, then R rebuilt ones.
 
-    latents: [B, C + R, ...]; motion: [B, C + R, SIZE], scaled, from `asked`. asked: poses [B, C, SIZE], and carried:
-    [B, C, SIZE], from where the frames were thought to be seen (see WorldModel.ask). reference: [B, C, rows, columns,
-    channels + 1]. nearness: [B, W + C - 1, rows, columns] of the clean frames, as guessed; swept: the same, bettered by
-    looking from the last recent frame on.
+    latents: [B, C + R, ...]; motion: [B, C + R, SIZE], scaled, from `asked`: poses [B, C, SIZE] from where the frames
+    were thought to be seen (see WorldModel.ask). reference: [B, C, rows, columns, channels + 1]. nearness: [B, W + C
+    - 1, rows, columns] of the clean frames, as guessed; swept: the same, bettered by looking from the last recent frame
+    on.
     """
 
     latents: Tensor
     motion: Tensor
     asked: Tensor
-    carried: Tensor
     reference: Tensor
     nearness: Tensor
     swept: Tensor
@@ -223,7 +222,7 @@ def predict_chunk(
     time = torch.arange(total, device=noisy.device).expand(batch, total)
     past = slice(window - 1, -1)
     told = chunk.poses[:, past], moved[:, past], chunk.actions[:, past], chunk.actions[:, window:]
-    asked, foreseen = model.ask(*told)
+    asked, _ = model.ask(*told)
     blocks = show_blocks(model, block_tokens, chunk)
     pictures = model.refer((shown if pictured is None else pictured)[:, :-1])
     swept, sweep = nearness, model.encoder.sweep
@@ -245,4 +244,4 @@ def predict_chunk(
     holder = ParallelContext(model, memory, recent, masks)
     place = model.place(ask_time, where)
     latents, motion = model.generator(noisy, level, model.scale_action(actions), known, place, holder, seen)
-    return Predicted(latents, motion, asked, foreseen, reference, nearness, swept)
+    return Predicted(latents, motion, asked, reference, nearness, swept)

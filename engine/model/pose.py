@@ -10,6 +10,7 @@ from torch import Tensor
 from engine.model.machine import constant
 
 NOISE = 0.05  # of a motion read off a frame, scaled
+TOGETHER = (1.0, 1.0, 0.0, 0.0), (1.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0)
 SIZE = 4  # numbers of a pose, and of a motion
 MOTION_SCALE = (8.0, 8.0, 2.0, 8.0)  # brings one frame's motion (pose units, but for the turn's radians) to about 1
 
@@ -48,11 +49,10 @@ def motion_between(start: Tensor, end: Tensor) -> Tensor:
 
 def advance(start: Tensor, motion: Tensor) -> Tensor:
     """The pose that `motion` (scaled, as `motion_between` gives it) leads to from `start`."""
-    forward, right, angle, up = (motion / constant(MOTION_SCALE, motion)).unbind(-1)
-    cos, sin = start[..., 2].cos(), start[..., 2].sin()
-    x = start[..., 0] + forward * cos - right * sin
-    y = start[..., 1] + forward * sin + right * cos
-    return torch.stack([x, y, start[..., 2] + angle, start[..., 3] + up], dim=-1)
+    ground, rest = (motion / constant(MOTION_SCALE, motion)).split(2, dim=-1)
+    heading = torch.complex(start[..., 2].cos(), start[..., 2].sin())
+    ground = torch.view_as_real(torch.view_as_complex(ground.contiguous()) * heading)
+    return start + torch.cat([ground, rest], dim=-1)
 
 
 def settle(motion: Tensor) -> Tensor:
@@ -61,8 +61,7 @@ def settle(motion: Tensor) -> Tensor:
     What is far below NOISE is taken for nothing, for it would add up; what is far above it is kept (as by a Wiener
     filter): along the ground, of the turn and of the height, each for itself.
     """
-    ground, turned, up = motion.split([2, 1, 1], dim=-1)
-    strength = torch.cat([ground.square().sum(dim=-1, keepdim=True).expand_as(ground), turned**2, up**2], dim=-1)
+    strength = motion.square() @ constant(TOGETHER, motion)
     return motion * (strength / (strength + NOISE**2))
 
 

@@ -1,4 +1,4 @@
-"""python -m engine.train worlds/doom/train.yaml stage=all|codec|latents|generator|memory|stream|ship [key=value ...]"""
+"""python -m engine.train worlds/doom/train.yaml stage=all|codec|latents|motion|generator|memory|stream|ship [key=value ...]"""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from engine.model.settings import ModelSettings
 from engine.train.codec import CodecTraining
 from engine.train.generator import GeneratorTraining
 from engine.train.loop import Stage, Trainer, rank, wait_for_all, world_size
+from engine.train.motion import MotionTraining
 from engine.train.settings import STAGES, WHOLE, TrainSettings
 
 
@@ -61,6 +62,8 @@ def run(settings: TrainSettings) -> dict[str, float]:
     stage: Stage
     if settings.stage == "codec":
         stage = CodecTraining(model, settings, device, rank())
+    elif settings.stage == "motion":
+        stage = MotionTraining(model, settings, device, rank())
     else:
         stage = GeneratorTraining(settings.stage, model, settings, device, rank())
     return Trainer(stage, settings, device).run()

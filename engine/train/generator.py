@@ -71,6 +71,7 @@ class GeneratorTraining:
         model.requires_grad_(False)
         for part in self.stage.train:
             attrgetter(part)(model).requires_grad_(True)
+        model.generator.momentum.requires_grad_(False)
         folder = Path(settings.latents or Path(settings.out) / "latents")
         train = LatentStore.load(folder / f"train_{rank}.safetensors", device)
         held_out = LatentStore.load(folder / "validation.safetensors", device)
@@ -195,15 +196,15 @@ class GeneratorTraining:
         error = cells.mean(dim=(2, 3))
         counted = (robust * torch.log1p(cells / robust)).mean(dim=(2, 3)) if robust else error
         weighted = counted * velocity_weight(noised.level, 0.2)
-        moved, carried = self._moved(scene.chunk, predicted)
+        moved = self._moved(scene.chunk, predicted)
         reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
         near = nearness_error(predicted.nearness, scene.chunk)
-        metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach(), "carried": carried.detach()}
+        metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach()}
         metrics |= {"reference": reference.detach(), "nearness": near.detach()}
         if self.model.settings.sweep:
             swept = nearness_error(predicted.swept, scene.chunk, self.model.settings.recent_frames - 1)
             near, metrics["swept"] = near + swept, swept.detach()
-        loss = stage.motion * (moved + carried) + stage.reference * reference + stage.nearness * near
+        loss = stage.motion * moved + stage.reference * reference + stage.nearness * near
         if self.rebuilt:
             filled = scene.chunk.filled.any(1).float()
             loss = loss + stage.rebuild * (weighted[:, frames:].mean(1) * filled).mean()
@@ -234,16 +235,11 @@ class GeneratorTraining:
         wanted = push * share * drawn.flatten()[picked, None, None, None]
         return (whole[1] * wanted.detach()).sum(), {"critic": learnt, "judged": judged.detach()}
 
-    def _moved(self, chunk: Chunk, predicted: Predicted) -> tuple[Tensor, Tensor]:
-        """Losses of the camera's motion: as the generator reads it off, and as it was foreseen before drawing."""
+    def _moved(self, chunk: Chunk, predicted: Predicted) -> Tensor:
+        """Loss of how the camera strayed from where it was asked to be, as the generator reads it off."""
         window, frames = self.model.settings.recent_frames, self.stage.frames
-        arrived = chunk.poses[:, window:]
-        strayed = poses.motion_between(predicted.asked, arrived)
-        moved = smooth(predicted.motion[:, :frames].float() - strayed, poses.NOISE)
-        turned = poses.turn(chunk.poses[:, window - 1 : -1], self.model.yaw(chunk.actions[:, window:]))
-        error = predicted.carried - poses.motion_between(turned, arrived)
-        foreseen = [error[..., :2], error[..., 3:]] if self.model.settings.foresees_height else [error[..., :2]]
-        return moved, smooth(torch.cat(foreseen, dim=-1), poses.NOISE)
+        strayed = poses.motion_between(predicted.asked, chunk.poses[:, window:])
+        return smooth(predicted.motion[:, :frames].float() - strayed, poses.NOISE)
 
     def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""

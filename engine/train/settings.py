@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from engine.model.settings import CodecSettings
 
-STAGES = ("codec", "latents", "generator", "memory", "stream", "ship")
-WHOLE = ("codec", "latents", "generator", "stream", "ship")  # what stage=all runs, in this order
+STAGES = ("codec", "latents", "motion", "generator", "memory", "stream", "ship")
+WHOLE = ("codec", "latents", "motion", "generator", "stream", "ship")  # what stage=all runs, in this order
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,21 @@ class CodecStage:
 
 
 @dataclass(frozen=True)
+class MotionStage:
+    schedule: Schedule = field(
+        default_factory=lambda: Schedule(steps=12_000, batch=1024, rate=3e-3, warmup=1, decay=0.67)
+    )
+
+
+@dataclass(frozen=True)
 class GeneratorStage:
     schedule: Schedule = field(default_factory=Schedule)
     frames: int = 12  # predicted frames of one chunk
-    # Parts of the network, or parts of these, as encoder.sweep.
+    # Parts of the network, or parts of these, as encoder.sweep; what the motion stage trains is never among them.
     train: list[str] = field(default_factory=lambda: ["encoder", "memory", "generator"])
     rebuild: float = 0.3  # weight of rebuilding a block from its entry alone
     predict: float = 1.0  # weight of predicting the frames of the chunk
-    motion: float = 0.1  # weight of predicting the camera's motion
+    motion: float = 0.1  # weight of reading the camera's motion off what is drawn
     reference: float = 0.3  # weight of what earlier frames show of the coming one
     nearness: float = 0.1  # weight of telling how near each cell is
     blind: float = 0.1  # share of chunks whose references lack the last frame, and of those that lack memory's
@@ -115,6 +122,7 @@ class TrainSettings:
     denoise_steps_cuda: int = 0  # the same on a GPU; 0: as many
     model: ModelSizes = field(default_factory=ModelSizes)
     codec: CodecStage = field(default_factory=CodecStage)
+    motion: MotionStage = field(default_factory=MotionStage)
     generator: GeneratorStage = field(default_factory=GeneratorStage)
     memory: GeneratorStage = field(
         default_factory=lambda: GeneratorStage(

@@ -66,7 +66,7 @@ def test_tables_and_curves(make_subject):
     cost = {row[0]: row[1:] for row in found.tables["pose-cost"]["rows"]}
     assert list(cost) == ["nothing", "64 map units", "10 degrees"]
     assert cost["nothing"][1] == 0.0
-    assert len({row[0] for row in cost.values()}) == 3, "a wrong pose changes what is drawn"
+    assert len({(psnr, ssim) for psnr, _, ssim in cost.values()}) == 3, "a wrong pose changes what is drawn"
     drawn = plots.curves({"figures": {"pose": {"run": {}, **found.figures}}})
     assert set(drawn) == {"pose_units", "pose_degrees", "pose_cost_units", "pose_cost_degrees"}
     assert drawn["pose_cost_units"][3] == {"this model": [(0.0, cost["nothing"][0]), (64.0, cost["64 map units"][0])]}

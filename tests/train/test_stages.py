@@ -26,7 +26,7 @@ def train(root: Path, stage: str, steps: int, out: str = "run", *more: str) -> i
     ]  # fmt: skip
     if stage not in ("latents", "ship", "all"):
         words += [f"{stage}.schedule.steps={steps}", f"{stage}.schedule.batch=4", f"{stage}.schedule.warmup=2"]
-    if stage not in ("latents", "codec", "ship", "all"):
+    if stage not in ("latents", "codec", "motion", "ship", "all"):
         words += [f"{stage}.frames=4", f"{stage}.review_chunks=4"]
     return main(words)
 
@@ -167,7 +167,7 @@ def test_a_state_that_is_none_is_one_sentence(trained: Path, capsys: pytest.Capt
 
 def test_one_command_trains_everything(tmp_path: Path) -> None:
     write_footage(tmp_path / "footage", episodes=2, frames=40)
-    short = [f"{stage}.schedule.{key}" for stage in ("codec", "generator", "stream") for key in ("steps=2", "batch=2")]
+    short = [f"{stage}.schedule.{key}" for stage in ("codec", "motion", "generator", "stream") for key in ("steps=2", "batch=2")]
     short += ["generator.review_chunks=4", "stream.review_chunks=4"]
     assert train(tmp_path, "all", 2, "run", *short, "generator.frames=4", "stream.frames=4", "codec.frames=20") == 0
     judged = dict.fromkeys(row["stage"] for row in rows(tmp_path) if "evaluation" in row)
