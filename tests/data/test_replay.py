@@ -21,7 +21,7 @@ from engine.play import app
 from tests.conftest import random_model
 from tests.test_core import WALK
 
-FRAMES = int(os.environ.get("MAG_REPLAY_FRAMES", 400))
+FRAMES = int(os.environ.get("MAG_REPLAY_FRAMES", 250))
 
 
 def record(engine: Engine, folder: Path, steps: int, frame: np.ndarray, **more: Any) -> Path:
@@ -120,7 +120,7 @@ def test_another_number_of_threads_claims_nothing_and_as_many_are_taken_again(
 def test_hundreds_of_frames_are_the_same_one_by_one(
     toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.core.REWIND_SECONDS", 20)  # so that moments are given up on the way
+    monkeypatch.setattr("engine.core.REWIND_SECONDS", 10)  # so that moments are given up on the way
     folder = tmp_path / "tape"
     words = ["world=toy", "device=cpu", "denoise_steps=1"]
     assert app.main([*words, "headless=true", f"frames={FRAMES - 1}", "start=1", "seed=4", f"record={folder}"]) == 0
