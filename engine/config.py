@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import inspect
 import numbers
 import re
@@ -108,7 +109,7 @@ def _merge(schema: type[T], layers: Sequence[tuple[str, dict[Any, Any]]]) -> T:
     for source, tree in layers:
         _check_shape(schema, tree, source)
         try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(tree))
+            merged = OmegaConf.unsafe_merge(merged, OmegaConf.create(tree))  # spares a copy of all for each layer
         except (OmegaConfBaseException, TypeError) as error:
             raise ConfigError(source + _explain(error)) from error
     try:
@@ -200,6 +201,7 @@ def _group_problems(group: type, value: Any, prefix: str, leaves: list[str]) -> 
             yield f"unknown setting '{dot}{key}'; {hint}"
 
 
+@functools.cache
 def _hints(group: type) -> dict[str, Any]:
     hints = typing.get_type_hints(group)
     return {item.name: hints[item.name] for item in dataclasses.fields(group)}

@@ -67,9 +67,22 @@ def exact_engine(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]
         yield engine
 
 
+@pytest.fixture(scope="session")
+def loaded(toy_files: Path) -> Iterator[dict[str, Engine]]:
+    """The toy once a test had it loaded, for those that come after; none may change its network."""
+    held: dict[str, Engine] = {}
+    yield held
+    for engine in held.values():
+        weights = checkpoint.load(toy_files / "checkpoints" / "toy")[0].state_dict()
+        left = engine.model.state_dict()
+        assert all(torch.equal(left[name], tensor.to(left[name])) for name, tensor in weights.items())
+
+
 @pytest.fixture
-def toy_engine(toy: Path) -> Iterator[Engine]:
-    with Engine.load("toy", device="cpu") as engine:
+def toy_engine(toy: Path, loaded: dict[str, Engine]) -> Iterator[Engine]:
+    if "toy" not in loaded:
+        loaded["toy"] = Engine.load("toy", device="cpu")
+    with loaded["toy"].share() as engine:  # which is as good as new: what it leaves to others goes as it is closed
         yield engine
 
 

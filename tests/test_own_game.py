@@ -23,9 +23,11 @@ from tests.toy import TINY, record_play  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SHORT = ["episodes=2", "frames=40", "workers=1"]
-FEW = [f"{stage}.schedule.{key}" for stage in ("codec", "motion", "generator", "stream") for key in ("steps=2", "batch=2")]
-FEW += ["generator.review_chunks=4", "stream.review_chunks=4"]
-FEW += ["codec.frames=20", "generator.frames=4", "stream.frames=4", "device=cpu", *TINY]
+LEARNT = ("codec", "motion", "generator", "stream")
+FEW = [f"{stage}.schedule.{key}" for stage in LEARNT for key in ("steps=2", "batch=2")]
+for part in ("generator", "stream"):
+    FEW += [f"{part}.frames=4", f"{part}.stream_frames=12", f"{part}.review_chunks=2"]
+FEW += ["codec.frames=20", "device=cpu", *TINY]
 
 
 def commands(about: str) -> list[str]:

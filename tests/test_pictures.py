@@ -32,7 +32,7 @@ def test_the_memory_of_a_screen_is_read_as_a_picture() -> None:
 
 def test_a_moving_picture_is_made_small_enough(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    frames = [screen.shrunk(random.integers(0, 256, (96, 160, 3), dtype=np.uint8), 480) for _ in range(6)]
+    frames = [screen.shrunk(random.integers(0, 256, (12, 160, 3), dtype=np.uint8), 480) for _ in range(6)]
     screen.write_gif(frames, 0.1, tmp_path / "a.gif", 10**7)
     whole = (tmp_path / "a.gif").stat().st_size
     screen.write_gif(frames, 0.1, tmp_path / "a.gif", whole // 2)

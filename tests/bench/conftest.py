@@ -81,10 +81,16 @@ def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def kept_footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where footage lies that every bench would record alike."""
+    return tmp_path_factory.mktemp("footage")
+
+
 @pytest.fixture
-def words(toy_checkpoint: Path, tmp_path: Path) -> list[str]:
+def words(toy_checkpoint: Path, kept_footage: Path, tmp_path: Path) -> list[str]:
     """Settings of a bench of the toy game that takes seconds."""
-    places = [f"footage={tmp_path / 'footage'}", f"out={tmp_path / 'bench.json'}", f"media={tmp_path / 'media'}"]
+    places = [f"footage={kept_footage}", f"out={tmp_path / 'bench.json'}", f"media={tmp_path / 'media'}"]
     return [f"checkpoint={toy_checkpoint}", *places, *SMALL]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -72,21 +73,36 @@ def test_where_nothing_shows_there_is_nothing_to_measure(make_subject, monkeypat
         state.measure(make_subject(state=type(make_subject().settings.state)(deeds=["wall"])))
 
 
-@pytest.mark.parametrize(("deed", "flavour"), [("door", "animated"), ("item", "animated"), ("monster", "monsters")])
-def test_the_real_game_shows_the_change(tmp_path: Path, deed: str, flavour: str):
+DEEDS = {"door": "animated", "item": "animated", "monster": "monsters"}  # and the flavour of map they are done in
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An episode of each deed, in a folder of its name; recorded side by side, as each game waits for its player."""
     pytest.importorskip("vizdoom")
-    tours = "tours={homes: 0, explore: 0, revisit: 0, " + deed + ": 1}"
-    words = [
-        "split=test",
-        "episodes=1",
-        "frames=470",
-        "gap=16",
-        f"flavour={flavour}",
-        "calm=true",
-        "seed_start=2000004",
-    ]
-    record_all(config.load(FootageConfig, [], [f"out={tmp_path}", tours, "workers=1", *words]))
-    episode = open_episode(find_episodes(tmp_path)[0])
+    root = tmp_path_factory.mktemp("deeds")
+
+    def record(deed: str) -> int:
+        tours = "tours={homes: 0, explore: 0, revisit: 0, " + deed + ": 1}"
+        words = [
+            "split=test",
+            "episodes=1",
+            "frames=470",
+            "gap=16",
+            f"flavour={DEEDS[deed]}",
+            "calm=true",
+            "seed_start=2000004",
+        ]
+        return record_all(config.load(FootageConfig, [], [f"out={root / deed}", tours, "workers=1", *words]))
+
+    with ThreadPoolExecutor() as threads:
+        assert list(threads.map(record, DEEDS)) == [1, 1, 1]
+    return root
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_the_real_game_shows_the_change(played: Path, deed: str):
+    episode = open_episode(find_episodes(played / deed)[0])
     marks = episode.meta
     assert marks["visit_end"] < marks["visit_again"] < marks["left"] <= marks["return_start"] - 16
     before, after, there = state.views(episode, marks["return_start"], 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import cache
 from typing import Any
 
 import pytest
@@ -48,11 +49,17 @@ def walk(model: WorldModel, batch: int, graphs: bool, levels: tuple[float, ...] 
     return torch.stack(made)
 
 
+@cache
+def plain_walk(batch: int) -> torch.Tensor:
+    """To be called under `recorded`."""
+    return walk(random_model(), batch, graphs=False)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 @torch.no_grad()
 def test_recorded_steps_equal_plain_ones(batch: int, recorded: None) -> None:
     model = random_model()
-    plain = walk(model, batch, graphs=False)
+    plain = plain_walk(batch)
     assert plain.isfinite().all()
     once, again = walk(model, batch, graphs=True), walk(model, batch, graphs=True)
     torch.testing.assert_close(once, plain, rtol=0, atol=0 if batch == 1 else 1e-4)
@@ -65,7 +72,7 @@ def test_steps_that_measure_attention_draw_the_same_frames(
     batch: int, recorded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, weights, imagine = random_model(), [], passes.Passes.imagine
-    plain = walk(model, batch, graphs=False), walk(model, batch, graphs=True)
+    plain = plain_walk(batch), walk(model, batch, graphs=True)
 
     def measuring(self: passes.Passes, *given: Any) -> tuple[torch.Tensor, torch.Tensor]:
         self.weighs = bool(given[-2][0, 0] % 5)  # the number of the frame: now and then one is drawn without
@@ -101,7 +108,7 @@ def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
     assert not any(tensor.any() for tensor in (*one.cache.buffers, one.recent_tokens, one.shown.there))
     del one, other
     gc.collect()
-    assert torch.equal(walk(model, 1, graphs=True), walk(model, 1, graphs=False))
+    assert torch.equal(walk(model, 1, graphs=True), plain_walk(1))
 
 
 def test_nothing_is_recorded_on_a_cpu() -> None:

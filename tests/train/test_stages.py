@@ -22,22 +22,22 @@ from tests.toy import HERE, TINY, record_play, write_footage
 def train(root: Path, stage: str, steps: int, out: str = "run", *more: str) -> int:
     words = [
         f"world={HERE}", f"stage={stage}", f"footage={root / 'footage'}", f"out={root / out}", "device=cpu",
-        "compile=false", "log_every=2", f"sheet_every={steps}", *TINY, *more,
+        "compile=false", "log_every=2", *TINY, *more,
     ]  # fmt: skip
     if stage not in ("latents", "ship", "all"):
         words += [f"{stage}.schedule.steps={steps}", f"{stage}.schedule.batch=4", f"{stage}.schedule.warmup=2"]
     if stage not in ("latents", "codec", "motion", "ship", "all"):
-        words += [f"{stage}.frames=4", f"{stage}.review_chunks=4"]
+        words += [f"{stage}.frames=4", f"{stage}.stream_frames=12", f"{stage}.review_chunks=2"]
     return main(words)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder where codec and latents stages have run."""
-    torch.set_num_threads(2)
     root = tmp_path_factory.mktemp("toy")
     write_footage(root / "footage", episodes=4, frames=40)
-    assert train(root, "codec", 60, "run", "codec.frames=120", "codec.schedule.rate=3e-3") == 0
+    learning = ["codec.frames=120", "codec.schedule.rate=3e-3", "sheet_every=40"]
+    assert train(root, "codec", 60, "run", *learning) == 0
     assert train(root, "latents", 0) == 0
     return root
 
@@ -167,11 +167,13 @@ def test_a_state_that_is_none_is_one_sentence(trained: Path, capsys: pytest.Capt
 
 def test_one_command_trains_everything(tmp_path: Path) -> None:
     write_footage(tmp_path / "footage", episodes=2, frames=40)
-    short = [f"{stage}.schedule.{key}" for stage in ("codec", "motion", "generator", "stream") for key in ("steps=2", "batch=2")]
-    short += ["generator.review_chunks=4", "stream.review_chunks=4"]
-    assert train(tmp_path, "all", 2, "run", *short, "generator.frames=4", "stream.frames=4", "codec.frames=20") == 0
+    learnt = ("codec", "motion", "generator", "stream")
+    short = [f"{stage}.schedule.{key}" for stage in learnt for key in ("steps=2", "batch=2")]
+    for stage in ("generator", "stream"):
+        short += [f"{stage}.frames=4", f"{stage}.stream_frames=12", f"{stage}.review_chunks=2"]
+    assert train(tmp_path, "all", 2, "run", *short, "codec.frames=20") == 0
     judged = dict.fromkeys(row["stage"] for row in rows(tmp_path) if "evaluation" in row)
-    assert list(judged) == ["codec", "generator", "stream"]
+    assert list(judged) == list(learnt)
     trained, shipped = tmp_path / "run", tmp_path / "run" / "shipped"
     assert checkpoint.load(shipped, "toy")[1].notes == {"denoise_steps": 1}
     assert (shipped / checkpoint.WEIGHTS).stat().st_size < (trained / checkpoint.WEIGHTS).stat().st_size / 1.9
