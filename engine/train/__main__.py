@@ -1,4 +1,4 @@
-"""python -m engine.train worlds/doom/train.yaml stage=all|codec|latents|motion|generator|memory|stream|ship [key=value ...]"""
+"""python -m engine.train worlds/doom/train.yaml stage=all|codec|latents|motion|generator|... [key=value ...]"""
 
 from __future__ import annotations
 

@@ -83,6 +83,6 @@ class CodecTraining:
         self.module.set_statistics(torch.cat(cells).float())
 
 
-def smooth(x: Tensor, small: float = 1.0) -> Tensor:
-    """Huber loss of an error, mean over all axes: squared where it is smaller than `small`, absolute beyond."""
-    return F.smooth_l1_loss(x, torch.zeros_like(x), beta=small)
+def smooth(x: Tensor) -> Tensor:
+    """Huber loss of an error of magnitude about 1, mean over all axes."""
+    return F.smooth_l1_loss(x, torch.zeros_like(x))

@@ -239,7 +239,7 @@ class GeneratorTraining:
         """Loss of how the camera strayed from where it was asked to be, as the generator reads it off."""
         window, frames = self.model.settings.recent_frames, self.stage.frames
         strayed = poses.motion_between(predicted.asked, chunk.poses[:, window:])
-        return smooth(predicted.motion[:, :frames].float() - strayed, poses.NOISE)
+        return smooth(predicted.motion[:, :frames].float() - strayed)
 
     def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""

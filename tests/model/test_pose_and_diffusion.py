@@ -88,7 +88,7 @@ def test_what_pushed_the_camera_counts_for_how_it_moves_on_and_is_turned_with_it
     momentum = Momentum(ModelSettings(action_size=8))
     with torch.no_grad():
         momentum.straight.weight[:, :2] = torch.eye(2)
-        momentum.pushed[-1].bias[0] = 0.2  # ahead
+        list(momentum.pushed.parameters())[-1][0] = 0.2  # ahead
     motion, action = torch.tensor([[0.3, 0.0, 0.0, 0.0]]), torch.zeros(1, 8)
     expected = torch.tensor([[0.0, -0.5, 0.0, 0.0]])  # once the camera has turned to the right, ahead is left
     torch.testing.assert_close(momentum(motion, action, action, torch.full((1,), 90.0)), expected)
@@ -96,8 +96,8 @@ def test_what_pushed_the_camera_counts_for_how_it_moves_on_and_is_turned_with_it
 
 def test_what_is_foreseen_of_motion_is_not_rounded_with_the_rest_of_a_network() -> None:
     momentum = Momentum(ModelSettings(action_size=8))
-    before = momentum.bent[0].weight.clone()
-    assert torch.equal(momentum.to(torch.bfloat16).bent[0].weight, before)
+    before = momentum.straight.weight.clone()
+    assert torch.equal(momentum.to(torch.bfloat16).straight.weight, before)
 
 
 def test_only_what_stands_out_of_its_noise_counts_as_motion() -> None:

@@ -59,7 +59,7 @@ def test_partway_is_where_the_sampler_comes_by() -> None:
         return torch.tanh(noisy * (2 - level[..., None, None, None])).roll(1, dims=3), torch.zeros(0)
 
     def predict(noisy: Tensor, level: Tensor) -> Predicted:
-        return Predicted(look(noisy, level)[0], *[torch.zeros(0)] * 6)
+        return Predicted(look(noisy, level)[0], *[torch.zeros(0)] * 5)
 
     levels = schedule(3)
     whole, _ = denoise(look, noise, levels, torch.zeros(0), None, None, torch.zeros(0))  # type: ignore[arg-type]
