@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.model.machine import constant
 
-NOISE = 0.05  # of a motion read off a frame, scaled
+NOISE = 0.12  # of a motion read off a frame, scaled
 TOGETHER = (1.0, 1.0, 0.0, 0.0), (1.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0)
 SIZE = 4  # numbers of a pose, and of a motion
 MOTION_SCALE = (8.0, 8.0, 2.0, 8.0)  # brings one frame's motion (pose units, but for the turn's radians) to about 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From nothing to a checkpoint that plays: footage of generated maps, then every stage of the training.
 #   GPUS=2 EPISODES=1000 bash worlds/doom/make.sh [key=value ...]        settings of engine.train come last
-#   INIT=checkpoints/doom STAGES="latents generator stream ship" ...     goes on from a checkpoint, its codec as it is
+#   INIT=checkpoints/doom STAGES="latents motion generator stream ship" ...     goes on from a checkpoint, its codec as it is
 # Footage that is there already is kept, and a stage that was stopped goes on where it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -19,7 +19,7 @@ if [ "${GPUS:-1}" -gt 1 ]; then
     launch=("$python" -m torch.distributed.run --standalone --nproc-per-node="$GPUS")
 fi
 first="${INIT:+init=$INIT}"
-for stage in ${STAGES:-codec latents generator stream ship}; do
+for stage in ${STAGES:-codec latents motion generator stream ship}; do
     "${launch[@]}" -m engine.train worlds/doom/train.yaml stage="$stage" footage="$footage/train" \
         validation="$footage/validate" out="$out" $first "$@"
     case "$stage" in latents | ship) ;; *) first="" ;; esac  # what was trained since lies in $out
