@@ -101,8 +101,8 @@ def test_what_is_foreseen_of_motion_is_not_rounded_with_the_rest_of_a_network() 
 
 
 def test_only_what_stands_out_of_its_noise_counts_as_motion() -> None:
-    noise = pose.NOISE
-    found = pose.settle(torch.tensor([[noise / 10, 0.0, noise / 10, 1.0], [1.0, noise / 10, 0.0, noise / 10]]))
+    noise, much = pose.NOISE, 20 * pose.NOISE
+    found = pose.settle(torch.tensor([[noise / 10, 0.0, noise / 10, much], [much, noise / 10, 0.0, noise / 10]]))
     assert found[0, :3].abs().max() < noise / 500 and found[1, 3].abs() < noise / 500
-    torch.testing.assert_close(found[0, 3], torch.tensor(1.0), rtol=0.01, atol=0)
-    torch.testing.assert_close(found[1, :2], torch.tensor([1.0, noise / 10]), rtol=0.01, atol=0)  # one way, one motion
+    torch.testing.assert_close(found[0, 3], torch.tensor(much), rtol=0.01, atol=0)
+    torch.testing.assert_close(found[1, :2], torch.tensor([much, noise / 10]), rtol=0.01, atol=0)  # one way, one motion
