@@ -104,15 +104,12 @@ class Banks:
         if not counts.any():
             return None
         many = np.flatnonzero(counts > CANDIDATES)
-        if len(many):
-            now = views[:, -1].tolist()
-            found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
-            entries, free, told = self._among(counts, recalls, slots, found)
-        else:  # they are the same until a block is finished
-            given = counts.tolist(), recalls, slots
-            if self.last is None or self.last[0] != given:
-                self.last = given, self._among(counts, recalls, slots, {})
-            entries, free, told = self.last[1]
+        now = views[:, -1].tolist() if len(many) else []
+        found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
+        given = counts.tolist(), recalls, slots, found
+        if self.last is None or self.last[0] != given:  # the same until a block is finished or a camera has gone on
+            self.last = given, self._among(counts, recalls, slots, found)
+        entries, free, told = self.last[1]
         own = self.banks[0].poses[None] if len(self) == 1 else self.poses
         return Candidates(entries, free, own[self.rows.unsqueeze(1), told[:, :-1]], told)
 

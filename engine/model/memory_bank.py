@@ -102,6 +102,7 @@ class MemoryBank:
         self.hold(torch.zeros(0, row_size(settings), dtype=torch.uint8, device=device))
         self._cells: dict[tuple[int, int, int], list[int]] = {}
         self.num_indexed = 0  # entries that are in it
+        self._around: tuple[tuple[int, ...], list[int]] | None = None  # the last candidates, and of where and how many
         self.recall = Recall()
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
@@ -150,19 +151,21 @@ class MemoryBank:
 
     def keep(self, count: int) -> None:
         """Forget all entries but the first `count`."""
-        self.num_entries, self.num_indexed, self._cells = count, 0, {}
+        self.num_entries, self.num_indexed, self._cells, self._around = count, 0, {}, None
 
     def candidates(self, now: Sequence[float]) -> list[int]:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those of each cell and direction
-        around it."""
-        look_up = self.cells.get
+        around it. The same list until there is an entry more, or the camera is in another cell."""
         x, y, _ = self._cell(now)
-        found: list[int] = []
-        for dx, dy, sector in AROUND:
-            if entries := look_up((x + dx, y + dy, sector)):
-                found += entries[-SHARE:]
-        recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
-        return sorted({*found, *recent})
+        asked = x, y, self.num_entries
+        if self._around is None or self._around[0] != asked:
+            look_up, found = self.cells.get, []
+            for dx, dy, sector in AROUND:
+                if entries := look_up((x + dx, y + dy, sector)):
+                    found += entries[-SHARE:]
+            recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
+            self._around = asked, sorted({*found, *recent})
+        return self._around[1]
 
     def _cell(self, pose: Sequence[float]) -> tuple[int, int, int]:
         """Where a camera stands and which way it looks, coarsely."""

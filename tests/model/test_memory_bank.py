@@ -85,6 +85,22 @@ def test_choice_is_bounded_and_finds_an_old_place() -> None:
     assert back[0] == 0 and 1 in back.tolist()
 
 
+def test_candidates_are_looked_up_anew_where_entries_or_the_camera_are_others() -> None:
+    place = torch.tensor([[0.5, 0.5, 0.0, 0.0]])
+    bank = bank_of(torch.cat([place, place + 40, *[place + 80] * NEWEST]))
+    there, away = place[0].tolist(), (place[0] + 40).tolist()
+    newest = list(range(2, 2 + NEWEST))
+    assert bank.candidates(there) == [0, *newest] and bank.candidates(there) is bank.candidates(there)
+    assert bank.candidates(away) == [1, *newest] and bank.candidates(there) == [0, *newest]
+    one = bank_of(place)
+    bank.put(one.rows[0])
+    last = bank.num_entries - 1
+    assert bank.candidates(there) == [0, *range(3, last + 1)]
+    bank.keep(last)  # and another one in its place
+    bank.put(bank_of(place + 40).rows[0])
+    assert bank.candidates(away) == [1, *range(3, last + 1)] and last in bank.cells[bank._cell(away)]
+
+
 def test_banks_choose_together_as_each_does_alone() -> None:
     random = torch.Generator().manual_seed(2)
     views = torch.randn(4, 2, 4, generator=random)
