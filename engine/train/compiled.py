@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +16,13 @@ KINDS: tuple[type[nn.Module], ...] = (Layer, ContextReader, Reprojector)
 MOST = 0.1  # by how much they may differ: rounding makes about a hundredth
 
 
-def compile_parts(model: nn.Module, predict: Callable[[], Tensor]) -> list[str]:
+def compile_parts(model: nn.Module, predict: Callable[[], Tensor], others: Sequence[nn.Module] = ()) -> list[str]:
     """Compile what repeats and what is long, kind by kind: graphs of one layer are alike, so each is compiled once.
 
     predict: what the model makes of one batch. A kind that makes something else of it once it is compiled stays as it
     is (PyTorch 2.11 did so on a GPU with what had no gradients: docs/log.md). Returns the names of those. What counts
-    for nothing yet, as the layers of a new network, cannot be found wrong.
+    for nothing yet, as the layers of a new network, cannot be found wrong. others: networks that are compiled as
+    it is, without being looked at.
     """
     torch._dynamo.config.recompile_limit = 64
     wrong = []
@@ -32,6 +33,8 @@ def compile_parts(model: nn.Module, predict: Callable[[], Tensor]) -> list[str]:
             for part in parts:
                 part.compile(dynamic=False)
             if (found := difference(predict(), plain)) <= MOST:
+                for part in (part for other in others for part in other.modules() if isinstance(part, kind)):
+                    part.compile(dynamic=False)
                 continue
             log.warning(
                 "%s stays uncompiled: what PyTorch makes of it differs by %.0f %%", kind.__name__, 100 * min(found, 9)

@@ -96,7 +96,7 @@ class GeneratorTraining:
         self.review = Review(model, self.held_out, wander, self.stage.review_steps, self.stage.review_chunks)
         self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
         if settings.compile and not whole:
-            compile_parts(model, self._try)
+            compile_parts(model, self._try, networks[1:])
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         stage, frames = self.stage, self.stage.frames
@@ -236,10 +236,13 @@ class GeneratorTraining:
         return (whole[1] * wanted.detach()).sum(), {"critic": learnt, "judged": judged.detach()}
 
     def _moved(self, chunk: Chunk, predicted: Predicted) -> Tensor:
-        """Loss of how the camera strayed from where it was asked to be, as the generator reads it off."""
+        """Loss of how the camera strayed from where it was asked to be, as the generator reads it off.
+
+        In shares of what counts as noise: nearly all of it is far less than a frame's own motion.
+        """
         window, frames = self.model.settings.recent_frames, self.stage.frames
         strayed = poses.motion_between(predicted.asked, chunk.poses[:, window:])
-        return smooth(predicted.motion[:, :frames].float() - strayed)
+        return smooth((predicted.motion[:, :frames].float() - strayed) / poses.NOISE)
 
     def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""

@@ -31,9 +31,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> nn.Sequential:
     return nn.Sequential(Right(), Wrong())
 
 
-def test_a_kind_that_comes_out_wrong_stays_uncompiled(
-    model: nn.Sequential, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kind_that_comes_out_wrong_stays_uncompiled(model: nn.Sequential, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(compiled.log, "warning", lambda text, *values: said.append(text % values))
     x = torch.linspace(-1, 1, 1001)
@@ -42,6 +40,12 @@ def test_a_kind_that_comes_out_wrong_stays_uncompiled(
     assert right._compiled_call_impl is not None and wrong._compiled_call_impl is None
     torch.testing.assert_close(model(x), 4 * x)
     assert said == ["Wrong stays uncompiled: what PyTorch makes of it differs by 50 %"]
+
+
+def test_others_are_compiled_as_the_first_is(model: nn.Sequential) -> None:
+    x, other = torch.linspace(-1, 1, 1001), nn.Sequential(Wrong(), Right())
+    compile_parts(model, lambda: model(x), [other])
+    assert other[0]._compiled_call_impl is None and other[1]._compiled_call_impl is not None
 
 
 def test_what_agrees_is_compiled(model: nn.Sequential) -> None:
