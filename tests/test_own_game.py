@@ -15,6 +15,7 @@ from engine import world as worlds  # noqa: E402
 from engine.core import Engine  # noqa: E402
 from engine.data import own_game  # noqa: E402
 from engine.data.episode import find_episodes, open_episode  # noqa: E402
+from engine.data.starts import NUM_FRAMES
 from engine.play import app  # noqa: E402
 from engine.play.shelf import shelf, shelved  # noqa: E402
 from engine.train.__main__ import main as train  # noqa: E402
@@ -58,7 +59,7 @@ def test_the_guide_leads_to_a_game(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert doom and [one.world.name for one in shelf(Path("games"), doom)] == ["doom", "lamp"]
     with Engine.load("games/lamp", device="cpu") as engine:
         start = open_episode(find_episodes("games/lamp/validate")[0])
-        np.testing.assert_array_equal(engine.reset(0), start.frames()[20 + 11])
+        np.testing.assert_array_equal(engine.reset(0), start.frames()[20 + NUM_FRAMES - 1])
     for use in uses:
         exec(compile(use, "docs/own_game.md", "exec"), {})
     play = shlex.split(commands("play.py")[1])

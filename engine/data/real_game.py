@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import world as definitions
 from engine.action import Action
-from engine.data.starts import load_start, start_source
+from engine.data.starts import load_start, look_around, start_source
 from engine.errors import WorldError
 
 
@@ -44,9 +44,10 @@ class RealGame:
         import worlds
         from engine.data.footage_episode import play
 
-        game, last = self._source["game"], self._source["last_frame"]
+        game, last, spec = self._source["game"], self._source["last_frame"], self.world.action_spec
         player = worlds.make_player(self.world.name, self._env, game["seed"], self._source["tour"])
-        played = play(self._env, self.world.action_spec, player.act, last + 1, seed=game["seed"])
+        choose, count = look_around(player.act, last, spec), last + 1 + self._source.get("looks_around", 0)
+        played = play(self._env, spec, choose, count, seed=game["seed"])
         frame = played.frames[-1] if played.palette is None else played.palette[played.frames[-1]]
         if not np.array_equal(frame, load_start(self.world.name, self.start).frames[-1]):
             raise WorldError(f"the real game installed here does not lead to start scene {self.start} as it is shipped")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,14 @@ import imageio.v3 as imageio
 import numpy as np
 
 from engine import world as definitions
+from engine.action import Action, ActionSpec
 from engine.data import command
 from engine.errors import WorldError
 from engine.world import World
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
-NUM_FRAMES = 12
+NUM_FRAMES = 15  # as many as it takes to look around once, and then to stand still for a block
+TURNS = 12  # frames in which a player looks around once, before a scene begins: so memory knows the place
 
 ABOUT = """Make the start scenes of a world again from its real game.
 
@@ -40,6 +44,20 @@ class StartsConfig:
 
     world: str = "doom"
     out: str = ""  # where to write; assets/<world>/starts by default
+
+
+def look_around(choose: Callable[[Any], Action], last: int, spec: ActionSpec) -> Callable[[Any], Action]:
+    """Chooses as `choose` up to frame `last`, then looks around once, then stands still; without a mouse, still."""
+    calls, turn = itertools.count(1), Action(mouse=(min([360.0 / TURNS, *spec.mouse_limits[:1]]), 0.0))
+    turn = turn if spec.mouse_limits else Action()
+
+    def choose_next(pose: Any) -> Action:
+        number = next(calls)
+        if number <= last:
+            return choose(pose)
+        return turn if number <= last + TURNS else Action()
+
+    return choose_next
 
 
 def starts_folder(world: World | str) -> Path:
@@ -77,7 +95,8 @@ def load_start(world: World | str, index: int) -> Start:
 
 
 def start_source(world_name: str, index: int) -> dict[str, Any]:
-    """How the real game leads to a start scene: "game" (settings of worlds.make_env), "tour" and "last_frame".
+    """How the real game leads to a start scene: "game" (settings of worlds.make_env), "tour", "last_frame" of the tour,
+    and "looks_around", how many frames come after that (see `look_around`); 0, where it does not say.
 
     Raises WorldError if there is no such scene or it does not say.
     """
@@ -113,14 +132,15 @@ def make_starts(settings: StartsConfig) -> int:
         env = worlds.make_env(settings.world, **game)
         try:
             player = worlds.make_player(settings.world, env, game["seed"], tour)
-            played = play(env, spec, player.act, last + 1, seed=game["seed"])
+            choose, count = look_around(player.act, last, spec), last + 1 + NUM_FRAMES
+            played = play(env, spec, choose, count, seed=game["seed"])
         finally:
             env.close()
-        kept = slice(last + 1 - NUM_FRAMES, last + 1)
+        kept = slice(last + 1, count)
         frames = played.frames[kept] if played.palette is None else played.palette[played.frames[kept]]
         folder = out / f"{index:02d}"
         shutil.rmtree(folder, ignore_errors=True)
-        source = {"world": settings.world, "game": game, "tour": tour, "last_frame": last}
+        source = {"world": settings.world, "game": game, "tour": tour, "last_frame": last, "looks_around": NUM_FRAMES}
         write_start(folder, Start(frames, played.actions[kept], played.poses[kept], folder.name), source)
     return len(scenes)
 

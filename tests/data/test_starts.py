@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine import world
+from engine.action import Action, ActionSpec
 from engine.data import starts
 from engine.data.starts import NUM_FRAMES, Start, load_start, num_starts, write_start
 from engine.errors import WorldError
@@ -38,7 +39,7 @@ def test_shipped_starts_are_whole() -> None:
         assert start.poses.shape == (NUM_FRAMES, 4)
         for action in start.actions:
             definition.action_spec.decode(action)
-        assert np.hypot(*np.ptp(start.poses[:, :2], axis=0)) > 30.0, "the player stands still"
+        assert start.poses[:, :3].any() and np.isfinite(start.poses).all()
         lasts.append(start.frames[-1])
     differences = [np.abs(a.astype(int) - b).mean() for i, a in enumerate(lasts) for b in lasts[:i]]
     assert min(differences) > 15.0
@@ -70,6 +71,26 @@ def test_a_missing_or_broken_scene_is_refused(shelf: Path) -> None:
     (shelf / "00" / "start.json").write_text("{")
     with pytest.raises(WorldError, match="cannot be read"):
         load_start("toy", 0)
+
+
+def test_a_player_looks_around_once_and_then_stands_still() -> None:
+    spec = world.load("doom").action_spec
+    walk = Action(("forward",), (2.0, 0.0))
+    choose = starts.look_around(lambda pose: walk, 3, spec)
+    chosen = [choose(None) for _ in range(3 + starts.NUM_FRAMES)]
+    assert chosen[:3] == [walk] * 3 and chosen[3 + starts.TURNS :] == [Action()] * 3
+    turns = chosen[3 : 3 + starts.TURNS]
+    assert not any(turn.keys for turn in turns) and sum(turn.mouse[0] for turn in turns) == 360.0
+    assert all(np.array_equal(spec.decode(spec.encode(turn)).mouse, turn.mouse) for turn in turns), "within its limit"
+    for other in (ActionSpec(("forward",)), ActionSpec(("forward",), (9.0,))):
+        other.validate(starts.look_around(lambda pose: walk, 0, other)(None))
+
+
+def test_shipped_scenes_show_all_around() -> None:
+    for index in range(num_starts("doom")):
+        angles = load_start("doom", index).poses[:, 3]
+        assert len(angles) == starts.NUM_FRAMES and np.ptp(np.unwrap(angles, period=360)) == pytest.approx(330, abs=1)
+        np.testing.assert_allclose(angles[-3:], angles[starts.TURNS - 1], atol=1e-3)
 
 
 def test_the_game_still_plays_a_shipped_scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
