@@ -15,7 +15,7 @@ from engine import world as worlds  # noqa: E402
 from engine.core import Engine  # noqa: E402
 from engine.data import own_game  # noqa: E402
 from engine.data.episode import find_episodes, open_episode  # noqa: E402
-from engine.data.starts import NUM_FRAMES
+from engine.data.starts import NUM_FRAMES  # noqa: E402
 from engine.play import app  # noqa: E402
 from engine.play.shelf import shelf, shelved  # noqa: E402
 from engine.train.__main__ import main as train  # noqa: E402
