@@ -36,7 +36,7 @@ class Settings:
 
     world: str = "doom"  # a world's name, or a checkpoint's folder
     out: Path = ROOT / "docs"  # where session.md and media/ go
-    start: int = 7  # the start scene that is chosen
+    start: int = 10  # the start scene that is chosen
     device: str = "cpu"
     real: bool = True  # show the real game as well, where it is installed
     pace: float = 1.0  # how long each thing is done, 1: as long as it takes to look at
