@@ -154,7 +154,7 @@ def _define(settings: OwnGameConfig, name: str, game: Game) -> World:
         title=name.replace("_", " ").capitalize(),
         frame=FrameSize(*game.size),
         rate=float(settings.rate or told),
-        camera=Camera(settings.fov, settings.pose_unit),
+        camera=Camera(settings.fov, pose_unit=settings.pose_unit),
         keys=game.actions.keys,
         mouse=game.actions.mouse,
     )

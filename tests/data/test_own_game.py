@@ -165,6 +165,11 @@ def test_what_is_recorded_is_what_the_game_got(tmp_path: Path) -> None:
     assert world.name == "counter" and world.rate == 7.0 and world.folder == str(out)
 
 
+def test_the_camera_is_as_told(tmp_path: Path) -> None:
+    camera = worlds.load(record(tmp_path, fov=70.0, pose_unit=32.0)).camera
+    assert (camera.fov, camera.pixel_aspect, camera.pose_unit) == (70.0, 1.0, 32.0)
+
+
 def test_a_changed_bind_is_kept_and_another_game_refused(tmp_path: Path) -> None:
     out = record(tmp_path)
     text = (out / "world.yaml").read_text().replace("'1'", "z")
