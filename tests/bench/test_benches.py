@@ -81,7 +81,7 @@ def test_a_return_over_the_same_poses_is_shown_exactly_by_the_nearest_old_frame(
 
 def test_full_history_is_left_out_beyond_its_gap(make_subject):
     settings = make_subject().settings
-    subject = make_subject(revisit=type(settings.revisit)([10], 2, 3, full_up_to=9, own_memory=False, sheet=0))
+    subject = make_subject(revisit=type(settings.revisit)([10], 2, 8, full_up_to=9, own_memory=False, sheet=0))
     found = revisit.measure(subject).figures["10"]
     assert {"full history", revisit.OWN}.isdisjoint(found["scores"])
     assert found["sheet"] == ""
