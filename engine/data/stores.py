@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -76,15 +77,26 @@ class LatentStore:
 
     @staticmethod
     def load(path: Path, device: torch.device) -> LatentStore:
-        if not path.exists():
-            raise RecordingError(f"there are no latents at {path}: run stage=latents first")
-        tensors = load_file(path, device=str(device))
+        tensors = load_file(_encoded(path), device=str(device))
         latents = tensors["latents"] if device.type == "cuda" else tensors["latents"].float()
         return LatentStore(latents, tensors["actions"], tensors["poses"], tensors["nearness"])
+
+    @staticmethod
+    def load_walks(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Poses and actions alone, a thousandth of what there is."""
+        with safe_open(_encoded(path), "pt", device=str(device)) as file:
+            return file.get_tensor("poses"), file.get_tensor("actions")
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(vars(self), path)
+
+
+def _encoded(path: Path) -> Path:
+    """`path`, if there is such a file. Raises RecordingError."""
+    if not path.exists():
+        raise RecordingError(f"there are no latents at {path}: run stage=latents first")
+    return path
 
 
 @torch.no_grad()

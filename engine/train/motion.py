@@ -34,8 +34,8 @@ class MotionTraining:
         model.requires_grad_(False)
         self.module.requires_grad_(True)
         folder = Path(settings.latents or Path(settings.out) / "latents")
-        self.train = Steps(LatentStore.load(folder / f"train_{rank}.safetensors", device))
-        self.held_out = Steps(LatentStore.load(folder / "validation.safetensors", device))
+        self.train = Steps(*LatentStore.load_walks(folder / f"train_{rank}.safetensors", device))
+        self.held_out = Steps(*LatentStore.load_walks(folder / "validation.safetensors", device))
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
@@ -64,10 +64,10 @@ class MotionTraining:
 
 
 class Steps:
-    """Every step of some footage that has another one before it."""
+    """Every step of episodes that has another one before it: poses [E, T, SIZE], actions [E, T, size]."""
 
-    def __init__(self, store: LatentStore) -> None:
-        self.poses, self.actions = store.poses.float(), store.actions.float()
+    def __init__(self, seen_from: Tensor, actions: Tensor) -> None:
+        self.poses, self.actions = seen_from.float(), actions.float()
         self.each = self.poses.shape[1] - 2
 
     def __len__(self) -> int:
