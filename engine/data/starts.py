@@ -47,9 +47,9 @@ class StartsConfig:
 
 
 def look_around(choose: Callable[[Any], Action], last: int, spec: ActionSpec) -> Callable[[Any], Action]:
-    """Chooses as `choose` up to frame `last`, then looks around once, then stands still; without a mouse, still."""
-    calls, turn = itertools.count(1), Action(mouse=(min([360.0 / TURNS, *spec.mouse_limits[:1]]), 0.0))
-    turn = turn if spec.mouse_limits else Action()
+    """Chooses as `choose` up to frame `last`, then looks around, as far as the mouse lets it, then stands still."""
+    farthest = spec.mouse_limits[0] if spec.mouse_limits else 0.0
+    calls, turn = itertools.count(1), Action(mouse=(min(360.0 / TURNS, farthest), 0.0))
 
     def choose_next(pose: Any) -> Action:
         number = next(calls)
