@@ -8,7 +8,7 @@ zeros, which become keys and values of zeros wherever they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,9 +16,10 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.attention import FrameMask
 from engine.model.network import WorldModel
-from engine.model.reprojection import Shown
+from engine.model.reprojection import Shown, pick_views
 from engine.model.settings import ModelSettings
-from engine.model.sweep import shrink
+from engine.model.sweep import OLDER, shrink
+from engine.model.warping import Carried, carry_over
 
 
 @dataclass
@@ -171,44 +172,65 @@ def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
     return Shown(pictures, nearness, chunk.block_poses[:, :, -1], chunk.filled)
 
 
+class Looked(NamedTuple):
+    """What one network makes of a chunk's history and of what is asked of it: all that `draw` needs but the noise.
+
+    memory and recent: keys and values of memory slots and of clean frames (see ParallelContext). time and where: of all
+    frames [B, C + R], and their poses; actions: scaled; known: bool; seen: references; the rest as in Predicted.
+    carried: views as they were carried over to make the references.
+    """
+
+    memory: Tensor
+    recent: Tensor
+    time: Tensor
+    where: Tensor
+    actions: Tensor
+    known: Tensor
+    seen: Tensor
+    asked: Tensor
+    nearness: Tensor
+    swept: Tensor
+    carried: Carried
+
+
 def look_back(
     model: WorldModel, chunk: Chunk, blocks: Shown, pictures: Tensor, nearness: Tensor, asked: Tensor,
     blind: Tensor | None,
-) -> Tensor:  # fmt: skip
-    """References [B, C, rows, columns, channels + 1] of a chunk's frames, from blocks and the clean frames' pictures.
+) -> Carried:  # fmt: skip
+    """Carry blocks and the last clean frames over into a chunk's frames, one row for each.
 
-    blind: bool [B, 2], chunks that do without the last frame, and without the blocks.
+    pictures: [B, N, 3, height, width] of the last N clean frames, with their nearness; the last C come just before the
+    frames to predict. blind: bool [B, 2], chunks that do without the last frame, and without the blocks.
     """
-    window, slots = model.settings.recent_frames, model.settings.memory_entries
-    there = torch.ones_like(chunk.actions[:, :-1, 0], dtype=torch.bool)
+    slots, count, frames = model.settings.memory_entries, pictures.shape[1], asked.shape[1]
+    there = torch.ones(pictures.shape[:2], dtype=torch.bool, device=pictures.device)
     filled = blocks.there
     if blind is not None:
         there, filled = there & ~blind[:, :1], filled & ~blind[:, 1:]
     everything = Shown(
         torch.cat([blocks.pictures, pictures], dim=1),
         torch.cat([blocks.nearness, nearness], dim=1),
-        torch.cat([blocks.poses, chunk.poses[:, :-1]], dim=1),
+        torch.cat([blocks.poses, chunk.poses[:, -1 - count : -1]], dim=1),
         torch.cat([filled, there], dim=1),
     )
-    frames = asked.shape[1]
-    last = slots + window - 1 + torch.arange(frames, device=asked.device).expand(len(asked), -1)
-    return model.generator.reproject(everything, last, asked)
+    last = slots + count - frames + torch.arange(frames, device=asked.device).expand(len(asked), -1)
+    return carry_over(model.settings, everything, pick_views(model.settings, everything, last, asked))
 
 
-def predict_chunk(
-    model: WorldModel, chunk: Chunk, noisy: Tensor, level: Tensor, masks: Masks, drop: Tensor | None = None,
-    rebuild: Tensor | None = None, plain: int = 0, context: Tensor | None = None,
-    pictured: Tensor | None = None, blind: Tensor | None = None,
-) -> Predicted:  # fmt: skip
-    """Predict the clean latents and motions of a chunk's last C frames (and of the blocks to rebuild).
+def look(
+    model: WorldModel, chunk: Chunk, drop: Tensor | None = None, rebuild: Tensor | None = None, plain: int = 0,
+    context: Tensor | None = None, pictured: Tensor | None = None, blind: Tensor | None = None,
+    carried: Carried | None = None,
+) -> Looked:  # fmt: skip
+    """What comes before a chunk's C frames, and before the R frames of one block to rebuild, as `model` sees it.
 
-    noisy: [B, C + R, ...], level [B, C + R]; drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot
-    whose R frames are to be rebuilt from its entry; plain: how many chunks, from the first, have the exact last
-    frames of blocks as their entries, instead of the memory model's; context: clean frames to show in place of
-    chunk.latents; pictured: to carry over in place of those; blind: see look_back.
+    drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot whose R frames are to be rebuilt from its entry;
+    plain: how many chunks, from the first, have the exact last frames of blocks as their entries, instead of the memory
+    model's; context: clean frames to show in place of chunk.latents; pictured: to carry over in place of those; blind:
+    see look_back. carried: views that another network carried over, by its own nearness; then they serve here too.
     """
     settings = model.settings
-    window = settings.recent_frames
+    window, total = settings.recent_frames, chunk.actions.shape[1]
     shown = chunk.latents if context is None else context
     moved = motions(chunk.before, chunk.poses)
     clean = model.encode_frames(shown[:, :-1], chunk.actions[:, :-1], moved[:, :-1].to(shown.dtype))
@@ -217,31 +239,60 @@ def predict_chunk(
         clean = clean * ~drop[:, :-1, None, None]
     block_tokens, entries, entry_poses = memory_entries(model, chunk)
     memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled, plain)
-
-    batch, total = chunk.actions.shape[:2]
-    time = torch.arange(total, device=noisy.device).expand(batch, total)
     past = slice(window - 1, -1)
     told = chunk.poses[:, past], moved[:, past], chunk.actions[:, past], chunk.actions[:, window:]
     asked, _ = model.ask(*told)
-    blocks = show_blocks(model, block_tokens, chunk)
-    pictures = model.refer((shown if pictured is None else pictured)[:, :-1])
-    swept, sweep = nearness, model.encoder.sweep
-    if sweep is not None:
-        guess = nearness[:, window - 1 :].detach()
-        swept = torch.cat([nearness[:, : window - 1], sweep.last(guess, shrink(pictures), chunk.poses[:, :-1])], dim=1)
-    reference = look_back(model, chunk, blocks, pictures, swept, asked, blind)
-    where, ask_time, actions, seen = asked, time[:, window:], chunk.actions[:, window:], reference
-    known = torch.ones(batch, total - window, dtype=torch.bool, device=noisy.device)
+    swept = nearness
+    if carried is None:
+        latents = shown if pictured is None else pictured
+        swept, carried = _carry(model, chunk, latents, block_tokens, nearness, asked, blind)
+    seen = model.generator.reproject.read(carried).unflatten(0, asked.shape[:2])
+    time = torch.arange(total, device=asked.device).expand(len(asked), total)
+    recent = model.generator.recent(clean, model.place(time[:, :-1], chunk.poses[:, :-1]), dated=True)
+    where, time, actions, known = asked, time[:, window:], chunk.actions[:, window:], torch.ones_like(asked[..., 0])
     if rebuild is not None:
-        rows = torch.arange(batch, device=noisy.device)
+        rows = torch.arange(len(asked), device=asked.device)
         where = torch.cat([where, chunk.block_poses[rows, rebuild]], dim=1)
         actions = torch.cat([actions, torch.zeros_like(chunk.block_actions[rows, rebuild])], dim=1)
-        ages = torch.arange(1 - settings.block_frames, 1, device=noisy.device).expand(batch, -1)
-        ask_time = torch.cat([ask_time, ages], dim=1)
-        known = torch.cat([known, torch.zeros_like(ages, dtype=torch.bool)], dim=1)
-        seen = torch.cat([seen, seen.new_zeros(batch, settings.block_frames, *seen.shape[2:])], dim=1)
-    recent = model.generator.recent(clean, model.place(time[:, :-1], chunk.poses[:, :-1]), dated=True)
-    holder = ParallelContext(model, memory, recent, masks)
-    place = model.place(ask_time, where)
-    latents, motion = model.generator(noisy, level, model.scale_action(actions), known, place, holder, seen)
-    return Predicted(latents, motion, asked, reference, nearness, swept)
+        ages = torch.arange(1 - settings.block_frames, 1, device=asked.device).expand(len(asked), -1)
+        time, known = (
+            torch.cat([time, ages], dim=1),
+            torch.cat([known, torch.zeros_like(known[:, : ages.shape[1]])], dim=1),
+        )
+        seen = torch.cat([seen, seen.new_zeros(len(seen), settings.block_frames, *seen.shape[2:])], dim=1)
+    scaled = model.scale_action(actions)
+    return Looked(memory, recent, time, where, scaled, known.bool(), seen, asked, nearness, swept, carried)
+
+
+def _carry(
+    model: WorldModel, chunk: Chunk, latents: Tensor, block_tokens: Tensor, nearness: Tensor, asked: Tensor,
+    blind: Tensor | None,
+) -> tuple[Tensor, Carried]:  # fmt: skip
+    """Nearness of a chunk's clean frames, bettered by looking where that is used, and what is carried over by it."""
+    window, sweep = model.settings.recent_frames, model.encoder.sweep
+    first = window - 1 if sweep is None else max(0, window - 1 - OLDER)  # of those that are made pictures of
+    pictures, blocks = model.refer(latents[:, first:-1]), show_blocks(model, block_tokens, chunk)
+    if sweep is not None:
+        guess = nearness[:, window - 1 :].detach()
+        better = sweep.last(guess, shrink(pictures), chunk.poses[:, first:-1])
+        nearness = torch.cat([nearness[:, : window - 1], better], dim=1)
+    return nearness, look_back(model, chunk, blocks, pictures, nearness[:, first:], asked, blind)
+
+
+def draw(model: WorldModel, looked: Looked, noisy: Tensor, level: Tensor, masks: Masks) -> Predicted:
+    """Predict the clean latents and motions of the frames that were asked for.
+
+    noisy: [B, C + R, ...], level [B, C + R].
+    """
+    holder = ParallelContext(model, looked.memory, looked.recent, masks)
+    place = model.place(looked.time, looked.where)
+    latents, motion = model.generator(noisy, level, looked.actions, looked.known, place, holder, looked.seen)
+    reference = looked.seen[:, : looked.asked.shape[1]]
+    return Predicted(latents, motion, looked.asked, reference, looked.nearness, looked.swept)
+
+
+def predict_chunk(
+    model: WorldModel, chunk: Chunk, noisy: Tensor, level: Tensor, masks: Masks, **given: Any
+) -> Predicted:  # fmt: skip
+    """Predict the clean latents and motions of a chunk's frames, and of a block to rebuild; `given`: see look."""
+    return draw(model, look(model, chunk, **given), noisy, level, masks)

@@ -26,6 +26,7 @@ from engine.model.reprojection import Picked, Shown, pick_views
 from engine.model.rope import Place
 from engine.model.sampler import denoise
 from engine.model.sweep import OLDER, SHRINK, shrink
+from engine.model.warping import carry_over
 from engine.model.weighing import Weighing
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
@@ -142,7 +143,8 @@ class Passes:
         picked = pick_views(self.model.settings, self.shown, last, asked.unsqueeze(1))
         if self.lazy:
             self._draw(picked)
-        reference = self.model.generator.reproject.read(self.shown, picked).unsqueeze(1)
+        carried = carry_over(self.model.settings, self.shown, picked)
+        reference = self.model.generator.reproject.read(carried).unsqueeze(1)
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
 
     def _draw(self, picked: Picked) -> None:

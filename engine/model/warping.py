@@ -9,6 +9,7 @@ latent. Each view is read and weighed cell by cell; a small convolutional networ
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,18 @@ from engine.model.reprojection import GEOMETRY, Moved, Picked, Shown, carry, fin
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
+
+
+class Carried(NamedTuple):
+    """Views as they are seen from where each of N coming frames is: K of each, cell by cell.
+
+    cells: their pixels, [N, K, 3 * stride * stride, rows, columns]; told: how each was seen, and whether it was, [N, K,
+    GEOMETRY + 1, rows, columns]; seen: bool [N, K, rows, columns].
+    """
+
+    cells: Tensor
+    told: Tensor
+    seen: Tensor
 
 
 class Reprojector(nn.Module):
@@ -40,26 +53,32 @@ class Reprojector(nn.Module):
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
-        return self.read(shown, pick_views(self.settings, shown, last, asked)).unflatten(0, last.shape)
+        picked = pick_views(self.settings, shown, last, asked)
+        return self.read(carry_over(self.settings, shown, picked)).unflatten(0, last.shape)
 
-    def read(self, shown: Shown, picked: Picked) -> Tensor:
-        """The same of frames that were picked: [N, rows, columns, channels + 1]."""
-        settings = self.settings
-        rows, index, there, pose = picked
-        found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
-        with torch.no_grad():
-            cells = warp(settings, shown.pictures[rows, index], found.nearness, found.moved)
-        grid = settings.latent_shape[:2]
-        told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
-        told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
+    def read(self, carried: Carried) -> Tensor:
+        """The same of views that were carried over: [N, rows, columns, channels + 1]."""
+        cells, told, seen = carried
         h = F.silu(self.enter(torch.cat([cells, told], dim=2).flatten(0, 1)))
-        trust = self.trust(h).float().unflatten(0, index.shape)[:, :, 0]
-        trust = trust.masked_fill(~found.seen.unflatten(2, grid), -1e4)
+        trust = self.trust(h).float().unflatten(0, seen.shape[:2])[:, :, 0]
+        trust = trust.masked_fill(~seen, -1e4)
         weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1].to(h.dtype)
-        merged = (weight.unsqueeze(2) * h.unflatten(0, index.shape)).sum(dim=1)
+        merged = (weight.unsqueeze(2) * h.unflatten(0, seen.shape[:2])).sum(dim=1)
         latent = self.leave(F.silu(self.blocks(merged)))
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
         return both.permute(0, 2, 3, 1)
+
+
+@torch.no_grad()
+def carry_over(settings: ModelSettings, shown: Shown, picked: Picked) -> Carried:
+    """Carry frames that were picked into the coming ones: geometry alone, nothing is learnt from it."""
+    rows, index, there, pose = picked
+    found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
+    cells = warp(settings, shown.pictures[rows, index], found.nearness, found.moved)
+    grid = settings.latent_shape[:2]
+    told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
+    told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
+    return Carried(cells, told, found.seen.unflatten(2, grid))
 
 
 def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Moved) -> Tensor:

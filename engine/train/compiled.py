@@ -9,39 +9,36 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.layers import ContextReader, Layer
-from engine.model.warping import Reprojector
 
 log = logging.getLogger(__name__)
-KINDS: tuple[type[nn.Module], ...] = (Layer, ContextReader, Reprojector)
+KINDS: tuple[type[nn.Module], ...] = (Layer, ContextReader)
 MOST = 0.1  # by how much they may differ: rounding makes about a hundredth
 
 
 def compile_parts(model: nn.Module, predict: Callable[[], Tensor], others: Sequence[nn.Module] = ()) -> list[str]:
     """Compile what repeats and what is long, kind by kind: graphs of one layer are alike, so each is compiled once.
 
-    predict: what the model makes of one batch. A kind that makes something else of it once it is compiled stays as it
-    is (PyTorch 2.11 did so on a GPU with what had no gradients: docs/log.md). Returns the names of those. What counts
-    for nothing yet, as the layers of a new network, cannot be found wrong. others: networks that are compiled as
-    it is, without being looked at.
+    predict: what the model makes of one batch, by the passes that are to come, with gradients and without: so looking
+    compiles nothing that is not needed. A kind that makes something else of it once it is compiled stays as it is
+    (PyTorch 2.11 did so to the reprojector on a GPU: docs/log.md). Returns the names of those. What counts for nothing
+    yet, as the layers of a new network, cannot be found wrong. others: networks that are compiled as it is, without
+    being looked at.
     """
     torch._dynamo.config.recompile_limit = 64
     wrong = []
-    with torch.no_grad():
-        plain = predict()
-        for kind in KINDS:
-            parts = [part for part in model.modules() if isinstance(part, kind)]
-            for part in parts:
+    plain = predict()
+    for kind in KINDS:
+        parts = [part for part in model.modules() if isinstance(part, kind)]
+        for part in parts:
+            part.compile(dynamic=False)
+        if (found := difference(predict(), plain)) <= MOST:
+            for part in (part for other in others for part in other.modules() if isinstance(part, kind)):
                 part.compile(dynamic=False)
-            if (found := difference(predict(), plain)) <= MOST:
-                for part in (part for other in others for part in other.modules() if isinstance(part, kind)):
-                    part.compile(dynamic=False)
-                continue
-            log.warning(
-                "%s stays uncompiled: what PyTorch makes of it differs by %.0f %%", kind.__name__, 100 * min(found, 9)
-            )
-            wrong.append(kind.__name__)
-            for part in parts:
-                part._compiled_call_impl = None
+            continue
+        log.warning("%s stays uncompiled: compiled, it differs by %.0f %%", kind.__name__, 100 * min(found, 9))
+        wrong.append(kind.__name__)
+        for part in parts:
+            part._compiled_call_impl = None
     return wrong
 
 

@@ -20,7 +20,8 @@ from engine.model.parallel import Predicted
 from engine.train.loop import share_gradients
 from engine.train.optimiser import make_optimisers
 
-Predict = Callable[[WorldModel, Tensor, Tensor], Tensor]  # (network, noisy latents, levels) -> clean latents
+Draw = Callable[[Tensor, Tensor], Tensor]  # noisy latents, levels -> clean latents
+Look = Callable[[WorldModel], Draw]  # a network looks once at what came before, and can then draw many times
 
 
 def partway(
@@ -43,9 +44,7 @@ def partway(
 class Distiller:
     """The teacher, and the imitator with optimisers of its own, which starts as a network trained on true frames."""
 
-    def __init__(
-        self, teacher: WorldModel, imitator: WorldModel, rate: float, matrix_rate: float, turns: int
-    ) -> None:
+    def __init__(self, teacher: WorldModel, imitator: WorldModel, rate: float, matrix_rate: float, turns: int) -> None:
         # The teacher's weights want gradients too, though none are taken: so that what was compiled serves all alike.
         self.teacher, self.imitator, self.turns = teacher.train(), imitator.train(), turns
         for network in (self.teacher, self.imitator):
@@ -55,17 +54,21 @@ class Distiller:
         self.optimisers = make_optimisers(self.imitator, rate, matrix_rate)
         self.learnt = [p for p in self.imitator.parameters() if p.requires_grad]
 
-    def pull(self, made: Tensor, drawn: Tensor, predict: Predict, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    def pull(self, made: Tensor, drawn: Tensor, look: Look, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """The gradient for latents `made` [B, C, rows, columns, channels], and the imitator's error.
 
-        drawn: bool [B, C], which of them count. The imitator learns from them first, `turns` times.
+        drawn: bool [B, C], which of them count. The imitator learns from them first, `turns` times; what it then draws
+        is by its last look, from before the last step of it.
         """
         made, error = made.detach(), made.new_zeros(())
-        for _ in range(self.turns):
+        imitate = look(self.imitator)
+        for turn in range(self.turns):
+            if turn:
+                imitate = look(self.imitator)
             noisy, level = self._noised(made, random)
-            error = self._learn(predict(self.imitator, noisy, level), made, level, drawn)
+            error = self._learn(imitate(noisy, level), made, level, drawn)
         noisy, level = self._noised(made, random)
-        imitated, taught = (predict(net, noisy, level).detach().float() for net in (self.imitator, self.teacher))
+        imitated, taught = (draw(noisy, level).detach().float() for draw in (imitate, look(self.teacher)))
         scale = (made.float() - taught).abs().mean(dim=(2, 3, 4), keepdim=True).clamp(min=1e-3)
         return (imitated - taught) / scale * drawn[..., None, None, None], error
 

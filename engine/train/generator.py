@@ -8,7 +8,7 @@ stream stage trains the generator on the frozen memory model, on the model's own
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -24,11 +24,11 @@ from engine.data.stores import LatentStore
 from engine.model import pose as poses
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, Predicted, chunk_masks, predict_chunk
+from engine.model.parallel import Chunk, Looked, Predicted, chunk_masks, draw, look
 from engine.train.codec import smooth
 from engine.train.compiled import compile_parts
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller, partway
+from engine.train.distil import Distiller, Draw, partway
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.review import Review
 from engine.train.scorers import keep_as_teacher, load_scorer
@@ -86,16 +86,16 @@ class GeneratorTraining:
             for size in (network.settings for network in networks)
             for recent in (1, window)
         }
-        whole = settings.compile and settings.compile_whole
         self.own = OwnFrames(model, self.schedule.batch) if self.stage.own_frames else None
         self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
-        self.adversary = self._adversary() if self.stage.adversarial else None
+        critic = partial(Adversary, model.settings, device, self.stage.critic_rate, settings.seed)
+        self.adversary = critic() if self.stage.adversarial else None
         learners = {"critic": self.adversary, "imitator": self.distiller}
         self.beside: dict[str, Learner] = {name: one for name, one in learners.items() if one is not None}
         wander = self.stage.stream_frames if self.own is not None or self.stage.review_steps > 1 else 0
         self.review = Review(model, self.held_out, wander, self.stage.review_steps, self.stage.review_chunks)
-        self.predict = torch.compile(predict_chunk, dynamic=False) if whole else predict_chunk
-        if settings.compile and not whole:
+        model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        if settings.compile:
             compile_parts(model, self._try, networks[1:])
 
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
@@ -106,27 +106,29 @@ class GeneratorTraining:
         distiller = self.distiller
         scene = self._own_scene(coin, random) if own else self._true_scene(random)
         noised = self._noise(scene, 1.0 if own and distiller is not None else stage.pure, random)
+        given = {
+            "chunk": scene.chunk, "drop": self._hide(scene.chunk, random), "rebuild": noised.rebuild,
+            "plain": round(self.schedule.batch * stage.plain),  # chunks are drawn at random: the first serve
+            "context": scene.context, "pictured": scene.pictured,
+            "blind": torch.rand(self.schedule.batch, 2, generator=random, device=self.device) < stage.blind,
+        }  # fmt: skip
         recent = 1 if coin[2] < 0.15 else self.model.settings.recent_frames
-        call = partial(
-            self._predict, recent, chunk=scene.chunk, drop=self._hide(scene.chunk, random), rebuild=noised.rebuild,
-            plain=round(self.schedule.batch * stage.plain),  # chunks are drawn at random: the first are as good as any
-            context=scene.context, pictured=scene.pictured,
-            blind=torch.rand(self.schedule.batch, 2, generator=random, device=self.device) < stage.blind,
-        )  # fmt: skip
+        looked = look(self.model, **given)
+        predict = partial(self._draw, recent, self.model, looked)
         noisy, level = add_noise(noised.target, noised.noise, noised.level), noised.level
         if distiller is not None:
             levels = schedule(stage.own_steps)[: 1 + int(coin[4] * stage.own_steps)]
-            noisy, level = partway(partial(call, self.model), noisy, level, noised.noise, noised.drawn, levels)
-        noised = noised._replace(level=level)
-        predicted = call(self.model, noisy=noisy, level=level)
+            noisy, level = partway(predict, noisy, level, noised.noise, noised.drawn, levels)
+        noised, predicted = noised._replace(level=level), predict(noisy=noisy, level=level)
         loss, weighted, metrics = self._errors(scene, noised, predicted, stage.robust * own)
         drawn = noised.drawn[:, :frames]
         wanted = stage.predict * weighted if distiller is None else weighted * torch.where(drawn, stage.truth, 1.0)
         wanted = wanted.mean()
         if distiller is not None:
             made = predicted.latents[:, :frames]
-            score = partial(_score, call, noisy[:, frames:], noised.level[:, frames:])
-            pull, metrics["imitated"] = distiller.pull(made, drawn, score, random)
+            rest = noisy[:, frames:], noised.level[:, frames:]
+            seen = partial(self._look, recent, rest, carried=looked.carried, **given)
+            pull, metrics["imitated"] = distiller.pull(made, drawn, seen, random)
             wanted = wanted + stage.distil * (made * pull.to(made.dtype)).sum() / made.numel()
         if self.adversary is not None:
             judged, figures = self._judge(noised.target, predicted.latents, drawn, wanted, progress, random)
@@ -134,20 +136,33 @@ class GeneratorTraining:
         return loss + wanted, metrics
 
     def _try(self) -> Tensor:
-        """What the network makes of one batch of true frames at middling noise, and of its references."""
+        """What the network makes of a batch of true frames, of as many at middling noise, and of its first own ones."""
         random = torch.Generator(self.device).manual_seed(self.settings.seed)
         scene = self._true_scene(random)
         noised = self._noise(scene, 0.0, random)
+        recent = self.model.settings.recent_frames
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            found = self._predict(
-                self.model.settings.recent_frames, self.model, chunk=scene.chunk, rebuild=noised.rebuild,
-                noisy=add_noise(noised.target, noised.noise, noised.level), level=noised.level,
-                context=scene.context, pictured=scene.pictured,
-            )  # fmt: skip
-        return torch.cat([found.latents.float().flatten(), found.reference.float().flatten()])
+            looked = look(self.model, scene.chunk, rebuild=noised.rebuild, context=scene.context)
+            noisy = add_noise(noised.target, noised.noise, noised.level)
+            found = [looked.recent, self._draw(recent, self.model, looked, noisy=noisy, level=noised.level).latents]
+            if self.own is not None:  # by a rollout of its own, whose passes are not recorded
+                rolls = OwnFrames(self.model, self.schedule.batch, graphs=False)
+                found += [rolls.roll_out(scene.chunk, schedule(1), random)[:, recent]]
+        return torch.cat([part.detach().float().flatten() for part in found])
 
-    def _predict(self, recent: int, network: WorldModel, **given: Any) -> Predicted:
-        return self.predict(network, masks=self.masks[network.settings.frame_tokens, recent], **given)
+    def _draw(self, recent: int, network: WorldModel, looked: Looked, noisy: Tensor, level: Tensor) -> Predicted:
+        return draw(network, looked, noisy, level, self.masks[network.settings.frame_tokens, recent])
+
+    def _look(self, recent: int, rest: tuple[Tensor, Tensor], network: WorldModel, **given: Any) -> Draw:
+        """`network` looks at a scene. What it then makes of noised latents [B, frames, ..] is returned; those to
+        rebuild, and their levels, come along as `rest`: so one compiled graph does for all."""
+        predict = partial(self._draw, recent, network, look(network, **given))
+
+        def made(latents: Tensor, level: Tensor) -> Tensor:
+            both = (torch.cat(pair, dim=1) for pair in zip((latents, level), rest, strict=True))
+            return predict(*both).latents[:, : latents.shape[1]]
+
+        return made
 
     def _own_scene(self, coin: Sequence[float], random: torch.Generator) -> Scene:
         """A chunk of every stream, whose clean frames the model has just made."""
@@ -259,9 +274,6 @@ class GeneratorTraining:
         cut = torch.where(torch.rand(batch, generator=random, device=self.device) < 0.15, cut, torch.zeros_like(cut))
         return torch.arange(total, device=self.device) < cut.unsqueeze(1)
 
-    def _adversary(self) -> Adversary:
-        return Adversary(self.model.settings, self.device, self.stage.critic_rate, self.settings.seed)
-
     def _distiller(self) -> Distiller:
         stage, settings = self.stage, self.settings
         folder = Path(settings.teacher or settings.init or keep_as_teacher(self.model, settings, self.name, self.rank))
@@ -277,14 +289,6 @@ class GeneratorTraining:
         checkpoint.save(
             folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32"
         )
-
-
-def _score(
-    call: Callable[..., Predicted], noisy: Tensor, rest: Tensor, network: WorldModel, latents: Tensor, level: Tensor
-) -> Tensor:
-    """What `network` makes of noised latents [B, frames, ..]. Those to rebuild come along: one compiled graph does."""
-    predicted = call(network, noisy=torch.cat([latents, noisy], dim=1), level=torch.cat([level, rest], dim=1))
-    return predicted.latents[:, : latents.shape[1]]
 
 
 def nearness_error(found: Tensor, chunk: Chunk, first: int = 0) -> Tensor:

@@ -111,7 +111,6 @@ class TrainSettings:
     device: str = "auto"
     seed: int = 0
     compile: bool = True
-    compile_whole: bool = False  # the generator's stages as one graph: minutes to compile, and little faster
     log_every: int = 50  # steps
     save_minutes: float = 2.0
     sheet_every: int = 2000  # steps between evaluations with a contact sheet

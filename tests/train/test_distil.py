@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -12,7 +13,7 @@ from engine.model.network import WorldModel
 from engine.model.parallel import Predicted
 from engine.model.sampler import denoise
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller, partway
+from engine.train.distil import Distiller, Draw, partway
 from tests.conftest import random_model
 
 
@@ -79,9 +80,12 @@ class Fixed:
     def __init__(self, distiller: Distiller, teacher: float, imitator: float) -> None:
         self.says = {id(distiller.teacher): teacher, id(distiller.imitator): imitator}
 
-    def __call__(self, network: WorldModel, latents: Tensor, level: Tensor) -> Tensor:
-        assert latents.shape[:2] == level.shape
-        return torch.full_like(latents, self.says[id(network)])
+    def __call__(self, network: WorldModel) -> Draw:
+        def draw(latents: Tensor, level: Tensor) -> Tensor:
+            assert latents.shape[:2] == level.shape
+            return torch.full_like(latents, self.says[id(network)])
+
+        return draw
 
 
 def test_the_distiller_pulls_from_the_imitator_to_the_teacher() -> None:
@@ -95,17 +99,23 @@ def test_the_distiller_pulls_from_the_imitator_to_the_teacher() -> None:
     assert not alike.any()
 
 
-def test_the_imitator_alone_learns() -> None:
-    distiller = Distiller(random_model(), random_model(), 1e-3, 2e-3, turns=1)
+@pytest.mark.parametrize("turns", [1, 2])
+def test_the_imitator_alone_learns(turns: int) -> None:
+    distiller = Distiller(random_model(), random_model(), 1e-3, 2e-3, turns)
     teacher = {name: p.clone() for name, p in distiller.teacher.state_dict().items()}
     bias = distiller.imitator.generator.to_patches.bias
     before = bias.detach().clone()
 
-    def predict(network: WorldModel, latents: Tensor, level: Tensor) -> Tensor:
-        return latents + network.generator.to_patches.bias.mean()
+    looks = []
+
+    def look(network: WorldModel) -> Draw:
+        looks.append(network)
+        seen = network.generator.to_patches.bias.square().mean()  # there is one gradient in each look, as in true ones
+        return lambda latents, level: latents + seen + network.generator.to_patches.bias.mean()
 
     made = torch.ones(2, 3, *distiller.teacher.settings.latent_shape)
-    _, error = distiller.pull(made, torch.ones(2, 3, dtype=torch.bool), predict, torch.Generator().manual_seed(0))
+    _, error = distiller.pull(made, torch.ones(2, 3, dtype=torch.bool), look, torch.Generator().manual_seed(0))
+    assert looks == [*[distiller.imitator] * turns, distiller.teacher]
     assert float(error) > 0
     assert not torch.equal(bias, before)
     assert all(torch.equal(teacher[name], p) for name, p in distiller.teacher.state_dict().items())

@@ -66,9 +66,7 @@ def test_what_keys_and_friction_do_is_foreseen(trained: tuple[WorldModel, dict[s
         assert kept[name].shape == tensor.shape and kept[name].any(), name
 
 
-def test_shipped_weights_foresee_the_same(
-    trained: tuple[WorldModel, dict[str, float], Path], tmp_path: Path
-) -> None:
+def test_shipped_weights_foresee_the_same(trained: tuple[WorldModel, dict[str, float], Path], tmp_path: Path) -> None:
     """Nothing of it is rounded, whatever else is."""
     kept = checkpoint.load(trained[2])[0].eval()
     checkpoint.save(tmp_path / "shipped", kept, "toy", {})
