@@ -140,15 +140,25 @@ class Generator(nn.Module):
         channels + 1], what earlier frames show of these (see warping.py).
         Returns latents like `noisy` and motion [B, F, SIZE], scaled (see pose.motion_between).
         """
+        h, modulation = self.begin(noisy, level, action, known, reference)
+        for index, modulated in enumerate(modulations(self.layers, modulation[:, :, :6])):
+            h = self.layers[index](h, place, context.at(index), modulated)
+        return self.finish(h, modulation, reference)
+
+    def begin(
+        self, noisy: Tensor, level: Tensor, action: Tensor, known: Tensor, reference: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What comes before the layers: tokens [B, F, tokens, dim], and the conditioning [B, F, 8, dim]."""
         told = torch.where(known.unsqueeze(-1), self.action(action), self.no_action.to(noisy.dtype))
         condition = self.level(level.unsqueeze(-1)) + told
         modulation = self.to_modulation(nn.functional.silu(condition)).unflatten(-1, (8, -1))
-        patch, grid = self.settings.patch, self.settings.grid
-        h = self.patches(noisy, told, self.refer(to_patches(reference.to(noisy.dtype), patch)))
-        for index, modulated in enumerate(modulations(self.layers, modulation[:, :, :6])):
-            h = self.layers[index](h, place, context.at(index), modulated)
+        seen = self.refer(to_patches(reference.to(noisy.dtype), self.settings.patch))
+        return self.patches(noisy, told, seen), modulation
+
+    def finish(self, h: Tensor, modulation: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """What comes after them: latents and motion, as `forward` returns them."""
+        patch, grid, registers = self.settings.patch, self.settings.grid, self.settings.registers
         h = norm_modulated(h, 1 + modulation[:, :, 6], modulation[:, :, 7])
-        registers = self.settings.registers
         drawn, kept = (from_patches(x, patch, grid) for x in self.to_patches(h[:, :, :-registers]).chunk(2, dim=-1))
         latents = torch.addcmul(drawn, kept, reference[..., :-1].to(drawn.dtype))
         return latents, self.to_motion(h[:, :, -registers:].flatten(2))

@@ -12,18 +12,14 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.banks import read_told
-from engine.model.codec import to_bytes
 from engine.model.entry import Entry, pack, unpack
 from engine.model.graphs import Capture, Graphs, capture_on
-from engine.model.ground import level
 from engine.model.kv_cache import KVCache, span
 from engine.model.memory import quantise, restore
-from engine.model.memory_bank import choose
 from engine.model.network import WorldModel
 from engine.model.parallel import looking_back
-from engine.model.reprojection import Picked, Shown, pick_views
-from engine.model.rope import Place
+from engine.model.reprojection import Picked, Shown
+from engine.model.rope import Place, place_tokens
 from engine.model.sampler import denoise
 from engine.model.sweep import OLDER, SHRINK, shrink
 from engine.model.weighing import Weighing
@@ -139,7 +135,7 @@ class Passes:
         """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
         place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
         last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
-        picked = pick_views(self.model.settings, self.shown, last, asked.unsqueeze(1))
+        picked = self.model.generator.reproject.pick(self.shown, last, asked.unsqueeze(1))
         if self.lazy:
             self._draw(picked)
         reference = self.model.generator.reproject.read(self.shown, picked).unsqueeze(1)
@@ -196,13 +192,9 @@ class Passes:
         ahead = poses.turn(asked, torch.rad2deg(velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         return torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
 
-    def _choose(
-        self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        valid, newest = read_told(told)
-        index, filled = choose(seen_from, valid, views, count, self.model.settings.fov, newest)
-        chosen = torch.cat([torch.where(filled, index, -1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1)
-        return chosen, level(views[:, -1], seen_from, told[:, :-1], told[:, -1:] - 1)
+    def _choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+        chosen, asked = self.model.recall(count, seen_from, told, views)
+        return torch.cat([chosen, (far >= ANCHOR_REACH).unsqueeze(1)], dim=1), asked
 
     def _imagine(
         self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor,
@@ -261,12 +253,16 @@ class Passes:
     def place_undated(self, seen_from: Tensor, anchor: Tensor) -> Place:
         """Places of the tokens of K entries seen from poses [K, SIZE], without a time; anchor: [K, 2]."""
         where = seen_from.unsqueeze(1)
-        return self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, anchor))
+        time, where = torch.zeros_like(where[..., 0]), poses.relative_to(where, anchor)
+        if self.batch == 1:
+            return self.model.place(time, where)
+        # Of a batch they come in many numbers, each of which a compiler would take seconds for.
+        return place_tokens(self.model.settings, time, where, self.model.dtype)
 
     def _decode(self, latent: Tensor) -> tuple[Tensor]:
-        frames = self.model.codec.decode(latent.to(self.model.dtype)).clamp(-1, 1)
+        frames, shown = self.model.draw(latent)
         self.picture.copy_(frames)
-        return (to_bytes(frames).contiguous(),)
+        return (shown,)
 
 
 def lend(model: WorldModel, batch: int, graphs: bool) -> Passes:

@@ -47,7 +47,7 @@ class Rollout:
             weakref.finalize(self, give_back, passes).atexit = False
         self.cache, self.shown = passes.cache, passes.shown
         self.recent_tokens, self.recent_poses = passes.recent_tokens, passes.recent_poses
-        self.banks = Banks(model.settings, self.device, batch)
+        self.banks = Banks(model.settings, self.device, batch, one_shape=model.compiled)
         self.num_frames = 0
         self.told_time = (-1, torch.zeros(0))  # a frame's number, and the same on the device
         self.plain_tokens: list[Tensor] = []

@@ -102,12 +102,43 @@ class Place:
     back: Callable[[Tensor], Tensor]  # x [B, tokens, heads, .]: for the output
 
 
-def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype) -> Place:
+Maps = tuple[tuple[Tensor, Tensor], ...]  # `other` and `third` of the transforms that ask, bring and return
+
+
+def place_tokens(
+    settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype,
+    tables: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None,
+) -> Place:  # fmt: skip
     """Places of all tokens of frames, as one sequence.
 
     time: [B, frames], frame index. pose: [B, frames, 3 or more]: x, y (pose units), heading (radians,
-    clockwise). Angles are computed in float32; tables have type `dtype`.
+    clockwise). Angles are computed in float32; tables have type `dtype`. tables: what computes them, in place of
+    `find_tables`.
     """
+    # In float32 products are the faster way for the tokens of a single frame alone.
+    if _by_matrices(time.device) and (dtype != torch.float32 or time.numel() == 1):
+        own, maps = find_maps(settings, time, pose)
+        asking, bringing, returning = (Transform(own, *parts) for parts in maps)
+        qkv = Matrices(dtype, asking, bringing, spans=(1, 2))
+        return Place(qkv, Matrices(dtype, bringing), Matrices(dtype, returning))
+    own, other, third = (tables or find_tables)(settings, time, pose, dtype)
+    joint = Transform(own[:, :, None, None], other[:, :, :3, None], third[:, :, :3, None])
+    bringing, returning = (Transform(own, other[:, :, index], third[:, :, index]) for index in (1, 3))
+    return Place(joint, bringing.spread(3), returning.spread(1))
+
+
+def find_tables(
+    settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`own` [B, tokens, HEAD_DIM] of all transforms; `other` [B, tokens, 4, HEAD_DIM] and `third` [B, tokens, 4, .] of
+    those for queries, keys, values and outputs."""
+    own, (ask, into, back) = find_maps(settings, time, pose)
+    other, third = (torch.stack(maps, dim=2).to(dtype) for maps in zip(ask, into, into, back, strict=True))
+    return own.to(dtype), other, third
+
+
+def find_maps(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor, Maps]:
+    """The numbers of the transforms, float32 [B, tokens, .]: `own`, which is the same for all, and the rest."""
     angle, shift = _angles(settings, time, pose)
     cos, sin = angle.cos(), angle.sin()
     minus = -sin
@@ -125,16 +156,7 @@ def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: tor
             ((sin, minus, s, m, zero), (behind, aside, zero)),
         )
     )
-    # In float32 products are the faster way for the tokens of a single frame alone.
-    if _by_matrices(time.device) and (dtype != torch.float32 or time.numel() == 1):
-        asking, bringing, returning = (Transform(own, *maps) for maps in (ask, into, back))
-        qkv = Matrices(dtype, asking, bringing, spans=(1, 2))
-        return Place(qkv, Matrices(dtype, bringing), Matrices(dtype, returning))
-    other, third = (torch.stack(maps, dim=2).to(dtype) for maps in zip(ask, into, into, back, strict=True))
-    own = own.to(dtype)
-    joint = Transform(own[:, :, None, None], other[:, :, :3, None], third[:, :, :3, None])
-    bringing, returning = (Transform(own, other[:, :, index], third[:, :, index]) for index in (1, 3))
-    return Place(joint, bringing.spread(3), returning.spread(1))
+    return own, (ask, into, back)
 
 
 def _by_matrices(device: torch.device) -> bool:

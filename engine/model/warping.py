@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
 from engine.model.machine import kept
-from engine.model.reprojection import GEOMETRY, Moved, Picked, Shown, carry, find_cells, pick_views
+from engine.model.reprojection import GEOMETRY, Found, Moved, Picked, Shown, carry, find_cells, pick_views
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
@@ -40,16 +40,13 @@ class Reprojector(nn.Module):
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
-        return self.read(shown, pick_views(self.settings, shown, last, asked)).unflatten(0, last.shape)
+        return self.read(shown, self.pick(shown, last, asked)).unflatten(0, last.shape)
 
     def read(self, shown: Shown, picked: Picked) -> Tensor:
         """The same of frames that were picked: [N, rows, columns, channels + 1]."""
-        settings = self.settings
-        rows, index, there, pose = picked
-        found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
-        with torch.no_grad():
-            cells = warp(settings, shown.pictures[rows, index], found.nearness, found.moved)
-        grid = settings.latent_shape[:2]
+        index, grid = picked.index, self.settings.latent_shape[:2]
+        found = self.find(shown.nearness, shown.poses, picked)
+        cells = self.carry_over(shown.pictures, picked, found)
         told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
         told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
         h = F.silu(self.enter(torch.cat([cells, told], dim=2).flatten(0, 1)))
@@ -60,6 +57,20 @@ class Reprojector(nn.Module):
         latent = self.leave(F.silu(self.blocks(merged)))
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
         return both.permute(0, 2, 3, 1)
+
+    def pick(self, shown: Shown, last: Tensor, asked: Tensor) -> Picked:
+        """What is carried over (see `pick_views`)."""
+        return pick_views(self.settings, shown, last, asked)
+
+    def find(self, nearness: Tensor, seen_from: Tensor, picked: Picked) -> Found:
+        """Where the cells of the coming frames lie in the frames that were picked of those of `Shown`."""
+        rows, index, there, pose = picked
+        return find_cells(self.settings, nearness[rows, index], seen_from[rows, index], there, pose)
+
+    @torch.no_grad()
+    def carry_over(self, pictures: Tensor, picked: Picked, found: Found) -> Tensor:
+        """Their pictures as they are seen from there (see `warp`)."""
+        return warp(self.settings, pictures[picked.rows, picked.index], found.nearness, found.moved)
 
 
 def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Moved) -> Tensor:
