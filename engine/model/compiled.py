@@ -83,6 +83,7 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
     generator, encoder = model.generator, model.encoder
     for layer in (*generator.layers, *encoder.layers, *model.memory.layers):
         yield layer, "forward"
+    yield generator, "tell"
     yield generator, "begin"
     yield generator, "finish"
     yield generator.recent, "forward"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -140,19 +141,38 @@ class Generator(nn.Module):
         channels + 1], what earlier frames show of these (see warping.py).
         Returns latents like `noisy` and motion [B, F, SIZE], scaled (see pose.motion_between).
         """
-        h, modulation = self.begin(noisy, level, action, known, reference)
+        told = self.tell(action, known, reference, noisy.dtype)
+        return self._denoise(told, place, context, reference, noisy, level)
+
+    def looking(
+        self, action: Tensor, place: Place, context: Context, reference: Tensor, dtype: torch.dtype
+    ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """`forward` of noisy frames of a type and their levels alone, the rest being so for all denoise steps."""
+        told = self.tell(action, None, reference, dtype)
+        return functools.partial(self._denoise, told, place, context, reference)
+
+    def _denoise(
+        self, told: tuple[Tensor, Tensor], place: Place, context: Context, reference: Tensor, noisy: Tensor,
+        level: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        h, modulation = self.begin(noisy, level, *told)
         for index, modulated in enumerate(modulations(self.layers, modulation[:, :, :6])):
             h = self.layers[index](h, place, context.at(index), modulated)
         return self.finish(h, modulation, reference)
 
-    def begin(
-        self, noisy: Tensor, level: Tensor, action: Tensor, known: Tensor, reference: Tensor
+    def tell(
+        self, action: Tensor, known: Tensor | None, reference: Tensor, dtype: torch.dtype
     ) -> tuple[Tensor, Tensor]:
+        """What the action adds to the conditioning [B, F, dim], and the reference to tokens. known: None for all."""
+        told = self.action(action).to(dtype)
+        if known is not None:
+            told = torch.where(known.unsqueeze(-1), told, self.no_action.to(dtype))
+        return told, self.refer(to_patches(reference.to(dtype), self.settings.patch))
+
+    def begin(self, noisy: Tensor, level: Tensor, told: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """What comes before the layers: tokens [B, F, tokens, dim], and the conditioning [B, F, 8, dim]."""
-        told = torch.where(known.unsqueeze(-1), self.action(action), self.no_action.to(noisy.dtype))
         condition = self.level(level.unsqueeze(-1)) + told
         modulation = self.to_modulation(nn.functional.silu(condition)).unflatten(-1, (8, -1))
-        seen = self.refer(to_patches(reference.to(noisy.dtype), self.settings.patch))
         return self.patches(noisy, told, seen), modulation
 
     def finish(self, h: Tensor, modulation: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

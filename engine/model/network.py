@@ -10,6 +10,7 @@ from engine.model.banks import read_told
 from engine.model.codec import Codec, to_bytes
 from engine.model.generator import FrameEncoder, Generator
 from engine.model.ground import level
+from engine.model.machine import constant
 from engine.model.memory import MemoryModel
 from engine.model.memory_bank import choose
 from engine.model.rope import Place, find_tables, place_tokens
@@ -94,7 +95,8 @@ class WorldModel(nn.Module):
         """
         valid, newest = read_told(told)
         index, filled = choose(seen_from, valid, views, count, self.settings.fov, newest)
-        return torch.where(filled, index, -1), level(views[:, -1], seen_from, told[:, :-1], told[:, -1:] - 1)
+        index = torch.where(filled, index, constant((-1.0,), index))
+        return index, level(views[:, -1], seen_from, told[:, :-1], told[:, -1:] - 1)
 
     def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""

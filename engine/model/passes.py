@@ -202,7 +202,8 @@ class Passes:
     ) -> tuple[Tensor, ...]:  # fmt: skip
         place, scaled, reference = self.prepare(asked, anchor, time, action)
         context = Weighing(self.cache) if weighs else self.cache
-        latent, motion = denoise(self.model.generator, noise, levels, scaled, place, context, reference)
+        look = self.model.generator.looking(scaled, place, context, reference, noise.dtype)
+        latent, motion = denoise(look, noise, levels)
         latent = self.model.codec.bound(latent)
         weights = (context.shares(),) if isinstance(context, Weighing) else ()
         return latent[:, 0], poses.advance(asked, poses.settle(motion[:, 0].float())), *weights

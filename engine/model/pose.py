@@ -39,12 +39,17 @@ def turn(pose: Tensor, yaw: Tensor) -> Tensor:
 
 def motion_between(start: Tensor, end: Tensor) -> Tensor:
     """Motion [.., SIZE] from pose `start` to `end`: (forward, right, turn, up) seen from `start`, scaled to about 1."""
+    motion = way_between(start, end)
+    return motion * constant(MOTION_SCALE, motion)
+
+
+def way_between(start: Tensor, end: Tensor) -> Tensor:
+    """The same in pose units and radians."""
     delta, heading = end[..., :2] - start[..., :2], start[..., 2]
     cos, sin = heading.cos(), heading.sin()
     forward = delta[..., 0] * cos + delta[..., 1] * sin
     right = delta[..., 1] * cos - delta[..., 0] * sin
-    motion = torch.stack([forward, right, wrap(end[..., 2] - heading), end[..., 3] - start[..., 3]], dim=-1)
-    return motion * constant(MOTION_SCALE, motion)
+    return torch.stack([forward, right, wrap(end[..., 2] - heading), end[..., 3] - start[..., 3]], dim=-1)
 
 
 def advance(start: Tensor, motion: Tensor) -> Tensor:

@@ -48,8 +48,8 @@ class Reprojector(nn.Module):
         found = self.find(shown.nearness, shown.poses, picked)
         cells = self.carry_over(shown.pictures, picked, found)
         told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
-        told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
-        h = F.silu(self.enter(torch.cat([cells, told], dim=2).flatten(0, 1)))
+        told = told.movedim(-1, 2).unflatten(3, grid).flatten(0, 1).to(cells.dtype)
+        h = F.silu(self.enter(torch.cat([cells.flatten(0, 1), told], dim=1)))
         trust = self.trust(h).float().unflatten(0, index.shape)[:, :, 0]
         trust = trust.masked_fill(~found.seen.unflatten(2, grid), -1e4)
         weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1].to(h.dtype)
