@@ -22,7 +22,7 @@ from engine.model.network import WorldModel
 log = logging.getLogger(__name__)
 MOST = 0.1  # by how much they may differ: rounding makes about a hundredth
 MOST_CHOICES = 0.5  # the share of whole numbers that may: what is chosen among equals is up to rounding
-VARIANTS = 64  # of one function: its layers and shapes, with and without inference mode
+VARIANTS = 256  # of one function: kinds of its layers, batches, with and without inference mode
 
 
 class Compiled:
@@ -66,7 +66,9 @@ def compile_parts(model: WorldModel, backend: str = "inductor") -> list[Compiled
 
     The network of the reprojector stays out of it: PyTorch 2.11 makes something else of that on a GPU (docs/log.md).
     """
-    torch._dynamo.config.recompile_limit = VARIANTS
+    limits = torch._dynamo.config
+    limits.recompile_limit = max(limits.recompile_limit, VARIANTS)
+    limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, 4 * VARIANTS)
     machine.compilers_take_kept = True
     made = []
     for owner, name in _parts(model):
@@ -91,11 +93,13 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
     yield generator.reproject, "pick"
     yield generator.reproject, "find"
     yield generator.reproject, "carry_over"
-    yield encoder.patches, "forward"
+    yield encoder, "begin"
     yield encoder, "nearness"
     if encoder.sweep is not None:
         yield encoder.sweep, "last"
     yield model, "draw"
+    yield model.codec, "bound"
+    yield model, "look_back"
     yield model, "tables"
     yield model, "recall"
 

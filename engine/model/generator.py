@@ -55,13 +55,16 @@ class FrameEncoder(nn.Module):
 
         place: of one frame, with time and pose at rest. Returns [B, F, tokens, dim].
         """
-        extra = self.action(action) + self.motion(motion)
-        h = self.patches(latents, extra)
+        h = self.begin(latents, action, motion)
         batch, frames = h.shape[:2]
         h = h.flatten(0, 1).unsqueeze(1)
         for layer in self.layers:
             h = layer(h, place)
         return rms(h).squeeze(1).unflatten(0, (batch, frames))
+
+    def begin(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
+        """What comes before the layers: tokens [B, F, tokens, dim]."""
+        return self.patches(latents, self.action(action) + self.motion(motion))
 
 
 class Momentum(nn.Module):

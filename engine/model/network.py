@@ -63,6 +63,10 @@ class WorldModel(nn.Module):
         carried = self.generator.momentum(motion, self.scale_action(before), self.scale_action(action), yaw)
         return poses.advance(poses.turn(pose, yaw), carried.detach()), carried
 
+    def look_back(self, previous: Tensor, pose: Tensor) -> Tensor:
+        """`pose.looking_back`."""
+        return poses.looking_back(previous, pose)
+
     def place(self, time: Tensor, pose: Tensor) -> Place:
         """Places of all tokens of frames [B, F] at poses [B, F, SIZE], in the type that the network computes in."""
         return place_tokens(self.settings, time, pose, self._computes_in(), self.tables)

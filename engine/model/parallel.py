@@ -138,15 +138,7 @@ def read_memory(
 def motions(start: Tensor, frames: Tensor) -> Tensor:
     """Motion of each of frames [.., F, SIZE] as it looked back: from the frame before, seen from its own heading."""
     previous = torch.cat([start.unsqueeze(-2), frames[..., :-1, :]], dim=-2)
-    return looking_back(previous, frames)
-
-
-def looking_back(previous: Tensor, current: Tensor) -> Tensor:
-    """Motion from pose `previous` to `current` [.., SIZE] in the axes of `current`'s heading, scaled."""
-    seen = torch.cat([previous[..., :2], current[..., 2:3], previous[..., 3:]], dim=-1)
-    motion = poses.motion_between(seen, current)
-    angle = poses.wrap(current[..., 2:3] - previous[..., 2:3]) * poses.MOTION_SCALE[2]
-    return torch.cat([motion[..., :2], angle, motion[..., 3:]], dim=-1)
+    return poses.looking_back(previous, frames)
 
 
 def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Tensor]:

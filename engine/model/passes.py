@@ -17,7 +17,6 @@ from engine.model.graphs import Capture, Graphs, capture_on
 from engine.model.kv_cache import KVCache, span
 from engine.model.memory import quantise, restore
 from engine.model.network import WorldModel
-from engine.model.parallel import looking_back
 from engine.model.reprojection import Picked, Shown
 from engine.model.rope import Place, place_tokens
 from engine.model.sampler import denoise
@@ -213,7 +212,7 @@ class Passes:
         previous: Tensor, anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         model, dtype = self.model, self.model.dtype
-        motion = looking_back(previous, pose)
+        motion = model.look_back(previous, pose)
         told = (part.unsqueeze(1).to(dtype) for part in (latent, action, motion))
         tokens = model.encode_frames(*told)
         ring = time[:1, 0] % self.cache.window if place is None else place

@@ -45,11 +45,23 @@ def motion_between(start: Tensor, end: Tensor) -> Tensor:
 
 def way_between(start: Tensor, end: Tensor) -> Tensor:
     """The same in pose units and radians."""
-    delta, heading = end[..., :2] - start[..., :2], start[..., 2]
-    cos, sin = heading.cos(), heading.sin()
+    forward, right, up = _along(start, end, start[..., 2])
+    return torch.stack([forward, right, wrap(end[..., 2] - start[..., 2]), up], dim=-1)
+
+
+def _along(start: Tensor, end: Tensor, heading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How far it is from one pose to another: forward and to the right of a heading, and up."""
+    delta, cos, sin = end[..., :2] - start[..., :2], heading.cos(), heading.sin()
     forward = delta[..., 0] * cos + delta[..., 1] * sin
     right = delta[..., 1] * cos - delta[..., 0] * sin
-    return torch.stack([forward, right, wrap(end[..., 2] - heading), end[..., 3] - start[..., 3]], dim=-1)
+    return forward, right, end[..., 3] - start[..., 3]
+
+
+def looking_back(previous: Tensor, current: Tensor) -> Tensor:
+    """Motion from pose `previous` to `current` [.., SIZE] in the axes of `current`'s heading, scaled."""
+    ahead, aside, up = _along(previous, current, current[..., 2])
+    motion = torch.stack([ahead, aside, wrap(current[..., 2] - previous[..., 2]), up], dim=-1)
+    return motion * constant(MOTION_SCALE, motion)
 
 
 def advance(start: Tensor, motion: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from tests.model import tape
 HISTORY, COUNTED = 60, 12  # steps: until all is recorded, and a whole number of rings
 NO_KERNEL = ("_unsafe_view", "empty", "empty_like", "new_empty", "empty_strided", "lift_fresh")
 # Operators of each pass of the toy, whose generator has 2 layers. A limit that a change goes beyond is a slower step.
-LARGEST = {"_look": 40, "_choose": 80, "_imagine": 417, "_commit": 196, "_show": 68, "_decode": 30, "_rewrite": 141}
+LARGEST = {"_look": 40, "_choose": 80, "_imagine": 417, "_commit": 189, "_show": 68, "_decode": 30, "_rewrite": 141}
 SWEEP = 106  # what a sweep adds to a commit
 LEVEL = 37  # what the ground's height adds to a choice
 WAITING = ("cpu", "item", "tolist", "numpy", "nonzero", "__bool__", "__int__", "__float__", "__index__")
