@@ -21,7 +21,7 @@ from engine.model.network import WorldModel
 
 log = logging.getLogger(__name__)
 MOST = 0.1  # by how much they may differ: rounding makes about a hundredth
-MOST_CHOICES = 0.5  # the share of whole numbers that may: what is chosen among equals is up to rounding
+MOST_CHOICES = 0.5  # the share of indices and masks that may: what is chosen among equals is up to rounding
 VARIANTS = 256  # of one function: kinds of its layers, batches, with and without inference mode
 
 
@@ -99,6 +99,8 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
         yield encoder.sweep, "last"
     yield model, "draw"
     yield model.codec, "bound"
+    yield model, "ask"
+    yield model, "arrive"
     yield model, "look_back"
     yield model, "tables"
     yield model, "recall"
@@ -116,7 +118,7 @@ def tensors(made: Any) -> list[Tensor]:
 
 def differs(found: Tensor, expected: Tensor) -> float:
     """By how much two tensors of one shape differ, as a share of what they may."""
-    if not expected.is_floating_point():
+    if expected.dtype in (torch.int64, torch.bool):
         return float((found != expected).float().mean()) / MOST_CHOICES
     found, expected = (x.float().nan_to_num() for x in (found, expected))
     off = (found - expected).square().mean().sqrt() / expected.square().mean().sqrt().clamp(min=1e-3)

@@ -96,9 +96,7 @@ class Momentum(nn.Module):
         """
         with torch.autocast(motion.device.type, enabled=False):
             motion, before, action = motion.float(), before.float(), action.float()
-            angle = -torch.deg2rad(yaw.float())
-            along = torch.view_as_complex(motion[..., :2] + self.pushed(before))
-            along = torch.view_as_real(along * torch.complex(angle.cos(), angle.sin()))
+            along = poses.rotate(motion[..., :2] + self.pushed(before), -torch.deg2rad(yaw.float()))
             told = torch.cat([along, motion[..., 3:], action] if self.heights else [along, action], dim=-1)
             found = self.straight(told) + self.bent(told)
             still = torch.zeros_like(found[..., :1])

@@ -63,6 +63,10 @@ class WorldModel(nn.Module):
         carried = self.generator.momentum(motion, self.scale_action(before), self.scale_action(action), yaw)
         return poses.advance(poses.turn(pose, yaw), carried.detach()), carried
 
+    def arrive(self, asked: Tensor, motion: Tensor) -> Tensor:
+        """The pose of a frame asked for at a pose [.., SIZE], from the motion that it shows, [.., SIZE]."""
+        return poses.advance(asked, poses.settle(motion.float()))
+
     def look_back(self, previous: Tensor, pose: Tensor) -> Tensor:
         """`pose.looking_back`."""
         return poses.looking_back(previous, pose)

@@ -205,7 +205,7 @@ class Passes:
         latent, motion = denoise(look, noise, levels)
         latent = self.model.codec.bound(latent)
         weights = (context.shares(),) if isinstance(context, Weighing) else ()
-        return latent[:, 0], poses.advance(asked, poses.settle(motion[:, 0].float())), *weights
+        return latent[:, 0], self.model.arrive(asked, motion[:, 0]), *weights
 
     def _commit(
         self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor,

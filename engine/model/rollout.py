@@ -137,7 +137,7 @@ class Rollout:
         level = torch.full((self.batch, 1), CLEAN, device=self.device)
         known = torch.ones(self.batch, 1, dtype=torch.bool, device=self.device)
         _, motion = self.model.generator(latent.unsqueeze(1), level, scaled, known, place, self.cache, reference)
-        return poses.advance(asked, poses.settle(motion[:, 0].float()))
+        return self.model.arrive(asked, motion[:, 0])
 
     def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
         """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and

@@ -112,6 +112,8 @@ def test_what_counts_as_different() -> None:
     ones = torch.ones(10)
     assert differs(ones, ones) == 0 and differs(ones + 0.05, ones) == pytest.approx(0.5)
     assert differs(ones * float("nan"), ones) > 1 and differs(torch.zeros(10), ones) > 1
+    bytes_ = torch.full((10,), 100, dtype=torch.uint8)
+    assert differs(bytes_ + 1, bytes_) == pytest.approx(0.1) and differs(bytes_ // 2, bytes_) > 1
     whole = torch.arange(10)
     assert differs(whole, whole) == 0 and differs(whole.clamp(max=6), whole) == pytest.approx(0.6)
 
