@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -65,13 +66,14 @@ class Engine:
     @classmethod
     def load(
         cls, name: str = "doom", device: str = "auto", seed: int = 0, denoise_steps: int | None = None,
-        threads: int | None = None, graphs: bool = True,
+        threads: int | None = None, graphs: bool = True, compile: bool = False,
     ) -> Engine:  # fmt: skip
         """Load a world's shipped checkpoint, or the checkpoint in the folder `name`.
 
         device: "auto", "cpu" or "cuda". denoise_steps: evaluations of the generator per frame; by
         default what the checkpoint was made for on that device. threads: of the CPU; all by default.
         graphs: launch a step's work on a GPU in a few parts recorded before; same frames, sooner.
+        compile: have PyTorch's compiler fuse that work: a minute or more at first, then sooner; frames round otherwise.
         Raises EngineError kinds.
         """
         if threads is not None:
@@ -79,6 +81,8 @@ class Engine:
         if denoise_steps is not None:
             at_least_one(denoise_steps, "denoise_steps", MOST_DENOISE_STEPS)
         chosen = find_device(device)
+        if compile and chosen.type != "cuda":
+            raise ConfigError(f"compile=true is for a GPU, and gains nothing on {chosen}: leave it out")
         if not isinstance(name, (str, Path)) or not str(name):
             raise ConfigError(f"name is a world's name or a checkpoint's folder, not {name!r}")
         folder = checkpoint.of_world(name)
@@ -89,6 +93,8 @@ class Engine:
         model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         pack(model)
+        if compile:
+            importlib.import_module("engine.model.compiled").compile_parts(model)  # seconds
         steps = at_least_one(steps, "denoise_steps", MOST_DENOISE_STEPS)
         return cls(model, manifest, world, chosen, seed, steps, bool(graphs))
 

@@ -25,8 +25,9 @@ def run(settings: BenchSettings, command: str) -> None:
         if name not in BENCHES:
             raise ConfigError(f"there is no bench {name!r} (benches: {', '.join(BENCHES)})")
     engine = Engine.load(
-        settings.checkpoint, settings.device, settings.seed, settings.denoise_steps or None, settings.threads or None
-    )
+        settings.checkpoint, settings.device, settings.seed, settings.denoise_steps or None, settings.threads or None,
+        compile=settings.compile,
+    )  # fmt: skip
     subject = Subject(engine, settings)
     for name in names:
         log.info("%s: begins", name)

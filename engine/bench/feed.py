@@ -7,7 +7,7 @@ from torch import Tensor
 
 from engine.model.entry import pack
 from engine.model.memory import quantise
-from engine.model.parallel import looking_back
+from engine.model.pose import looking_back
 from engine.model.rollout import Rollout
 from engine.model.sweep import shrink
 

@@ -20,7 +20,7 @@ from engine.bench.report import Found, Scores, table
 from engine.bench.revisit import aligned, returns
 from engine.bench.subject import Subject, unroll
 from engine.model import pose as poses
-from engine.model.parallel import looking_back
+from engine.model.pose import looking_back
 
 log = logging.getLogger(__name__)
 

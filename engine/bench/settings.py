@@ -112,6 +112,7 @@ class BenchSettings:
     seed: int = 0
     denoise_steps: int = 0  # where a bench does not vary them; 0: the checkpoint's own
     threads: int = 0  # of the CPU; 0: all
+    compile: bool = False  # on a GPU, have PyTorch's compiler fuse the work of a step
     batch: int = 4  # sequences at once
     flip: bool = True  # score FLIP as well, where flip-evaluator is installed
     footage: Path = ROOT / "footage" / "bench"  # held-out footage; what is missing is recorded

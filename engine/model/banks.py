@@ -40,8 +40,9 @@ def read_told(told: Tensor) -> tuple[Tensor, Tensor]:
 class Banks:
     """A bank for each session. Those of several share one buffer [B, capacity, bytes]."""
 
-    def __init__(self, settings: ModelSettings, device: torch.device, batch: int) -> None:
+    def __init__(self, settings: ModelSettings, device: torch.device, batch: int, one_shape: bool = False) -> None:
         self.settings, self.device = settings, device
+        self.one_shape = one_shape  # on a GPU, candidates always have the most places
         self.banks = [MemoryBank(settings, device) for _ in range(batch)]
         self.rows = torch.arange(batch, device=device)
         self.last: tuple[Any, tuple[np.ndarray, np.ndarray, Tensor]] | None = None  # what all entries were, and of what
@@ -155,7 +156,7 @@ class Banks:
         """How many candidates a choice of `count` is given room for."""
         if self.device.type == "cpu":
             return count
-        places = FEWEST
+        places = CANDIDATES + NEWEST if self.one_shape else FEWEST
         while places < count:
             places *= 2
         return min(places, max(count, CANDIDATES + NEWEST))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -54,13 +55,16 @@ class FrameEncoder(nn.Module):
 
         place: of one frame, with time and pose at rest. Returns [B, F, tokens, dim].
         """
-        extra = self.action(action) + self.motion(motion)
-        h = self.patches(latents, extra)
+        h = self.begin(latents, action, motion)
         batch, frames = h.shape[:2]
         h = h.flatten(0, 1).unsqueeze(1)
         for layer in self.layers:
             h = layer(h, place)
         return rms(h).squeeze(1).unflatten(0, (batch, frames))
+
+    def begin(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
+        """What comes before the layers: tokens [B, F, tokens, dim]."""
+        return self.patches(latents, self.action(action) + self.motion(motion))
 
 
 class Momentum(nn.Module):
@@ -92,9 +96,7 @@ class Momentum(nn.Module):
         """
         with torch.autocast(motion.device.type, enabled=False):
             motion, before, action = motion.float(), before.float(), action.float()
-            angle = -torch.deg2rad(yaw.float())
-            along = torch.view_as_complex(motion[..., :2] + self.pushed(before))
-            along = torch.view_as_real(along * torch.complex(angle.cos(), angle.sin()))
+            along = poses.rotate(motion[..., :2] + self.pushed(before), -torch.deg2rad(yaw.float()))
             told = torch.cat([along, motion[..., 3:], action] if self.heights else [along, action], dim=-1)
             found = self.straight(told) + self.bent(told)
             still = torch.zeros_like(found[..., :1])
@@ -140,15 +142,44 @@ class Generator(nn.Module):
         channels + 1], what earlier frames show of these (see warping.py).
         Returns latents like `noisy` and motion [B, F, SIZE], scaled (see pose.motion_between).
         """
-        told = torch.where(known.unsqueeze(-1), self.action(action), self.no_action.to(noisy.dtype))
-        condition = self.level(level.unsqueeze(-1)) + told
-        modulation = self.to_modulation(nn.functional.silu(condition)).unflatten(-1, (8, -1))
-        patch, grid = self.settings.patch, self.settings.grid
-        h = self.patches(noisy, told, self.refer(to_patches(reference.to(noisy.dtype), patch)))
+        told = self.tell(action, known, reference, noisy.dtype)
+        return self._denoise(told, place, context, reference, noisy, level)
+
+    def looking(
+        self, action: Tensor, place: Place, context: Context, reference: Tensor, dtype: torch.dtype
+    ) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """`forward` of noisy frames of a type and their levels alone, the rest being so for all denoise steps."""
+        told = self.tell(action, None, reference, dtype)
+        return functools.partial(self._denoise, told, place, context, reference)
+
+    def _denoise(
+        self, told: tuple[Tensor, Tensor], place: Place, context: Context, reference: Tensor, noisy: Tensor,
+        level: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        h, modulation = self.begin(noisy, level, *told)
         for index, modulated in enumerate(modulations(self.layers, modulation[:, :, :6])):
             h = self.layers[index](h, place, context.at(index), modulated)
+        return self.finish(h, modulation, reference)
+
+    def tell(
+        self, action: Tensor, known: Tensor | None, reference: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
+        """What the action adds to the conditioning [B, F, dim], and the reference to tokens. known: None for all."""
+        told = self.action(action).to(dtype)
+        if known is not None:
+            told = torch.where(known.unsqueeze(-1), told, self.no_action.to(dtype))
+        return told, self.refer(to_patches(reference.to(dtype), self.settings.patch))
+
+    def begin(self, noisy: Tensor, level: Tensor, told: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """What comes before the layers: tokens [B, F, tokens, dim], and the conditioning [B, F, 8, dim]."""
+        condition = self.level(level.unsqueeze(-1)) + told
+        modulation = self.to_modulation(nn.functional.silu(condition)).unflatten(-1, (8, -1))
+        return self.patches(noisy, told, seen), modulation
+
+    def finish(self, h: Tensor, modulation: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """What comes after them: latents and motion, as `forward` returns them."""
+        patch, grid, registers = self.settings.patch, self.settings.grid, self.settings.registers
         h = norm_modulated(h, 1 + modulation[:, :, 6], modulation[:, :, 7])
-        registers = self.settings.registers
         drawn, kept = (from_patches(x, patch, grid) for x in self.to_patches(h[:, :, :-registers]).chunk(2, dim=-1))
         latents = torch.addcmul(drawn, kept, reference[..., :-1].to(drawn.dtype))
         return latents, self.to_motion(h[:, :, -registers:].flatten(2))

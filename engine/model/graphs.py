@@ -58,17 +58,26 @@ class Graph:
     def __init__(self, record: Capture, run: Pass, inputs: tuple[Tensor, ...]) -> None:
         with torch.inference_mode(False):  # so that they can be written to in any mode
             self.inputs = tuple(torch.empty(x.shape, dtype=x.dtype, device=x.device) for x in inputs)
-        self._fill(inputs)
+        copy(inputs, self.inputs)
         self.replay, self.results = record(run, self.inputs)
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        self._fill(inputs)
+        copy(inputs, self.inputs)
         self.replay()
-        return tuple(result.clone() for result in self.results)
+        made = tuple(torch.empty_like(result) for result in self.results)
+        copy(self.results, made)
+        return made
 
-    def _fill(self, inputs: tuple[Tensor, ...]) -> None:
-        for held, given in zip(self.inputs, inputs, strict=True):
-            held.copy_(given, non_blocking=True)
+
+def copy(given: tuple[Tensor, ...], held: tuple[Tensor, ...]) -> None:
+    """Copy tensors into others: on a GPU those of each type in one launch."""
+    kinds: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    for source, target in zip(given, held, strict=True):
+        sources, targets = kinds.setdefault(target.dtype, ([], []))
+        sources.append(source)
+        targets.append(target)
+    for sources, targets in kinds.values():
+        torch._foreach_copy_(targets, sources, non_blocking=True)
 
 
 class Graphs:

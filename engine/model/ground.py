@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from engine.model.machine import constant
+
 NARROW = 0.04  # pose units beside a path at which its height counts for e^-.5
 LONGEST = 1.0  # pose units between two entries that follow one another; farther apart, the camera was put elsewhere
 SETTLED = 5  # newest entries that say nothing: the eyes still rise and fall there
@@ -31,7 +33,8 @@ def level(asked: Tensor, seen_from: Tensor, entries: Tensor, newest: Tensor) -> 
     beside = (off - along.unsqueeze(-1) * way).square().sum(dim=-1)
     first, second = entries[:, :-1], entries[:, 1:]
     there = (first >= 0) & (second == first + 1) & (length < LONGEST**2) & (second <= newest - SETTLED)
-    cost = torch.where(there, beside - NEWER * first, torch.inf)
+    cost = beside - NEWER * first
+    cost = torch.where(there, cost, constant((torch.inf,), cost))
     least, chosen = cost.min(dim=1, keepdim=True)
     height = torch.lerp(start[..., 3], end[..., 3], along).gather(1, chosen)
     trust = (beside.gather(1, chosen) / (-2 * NARROW**2)).exp() * least.isfinite()

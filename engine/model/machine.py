@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.errors import ConfigError
 
 T = TypeVar("T")
+compilers_take_kept = False  # set by compiled.py
 
 
 def find_device(name: str) -> torch.device:
@@ -43,19 +44,20 @@ def number_type(device: torch.device) -> torch.dtype:
 def kept(make: Callable[..., T]) -> Callable[..., T]:
     """Have tensors that follow from plain values and a device alone made once, in place of at every call.
 
-    With gradients, or in a compiler, they are made anew: what is kept must be no part of a graph.
+    With gradients, or in a compiler, they are made anew: what is kept must be no part of a graph. Compilers of play
+    are given those that were kept before: what they make of the host's numbers cannot be recorded (graphs.py).
     """
-
-    @functools.cache  # and never dropped: recorded passes read it where it is
-    def make_once(*values: Any) -> T:
-        with torch.inference_mode(False):
-            return make(*values)
+    held: dict[tuple[Any, ...], T] = {}  # and never dropped: recorded passes read it where it is
 
     @functools.wraps(make)
     def get(*values: Any) -> T:
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        anew = torch.compiler.is_compiling() and not (compilers_take_kept and values in held)
+        if torch.is_grad_enabled() or anew:
             return make(*values)
-        return make_once(*values)
+        if values not in held:
+            with torch.inference_mode(False):
+                held[values] = make(*values)
+        return held[values]
 
     return get
 

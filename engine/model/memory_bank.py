@@ -77,9 +77,9 @@ def choose(
     quality = coverage(poses, viewer, points.flatten(1, 2), fov)
     if newest is not None:
         quality = quality * (0.9 + 0.1 * newest.unsqueeze(-1))
-    quality = torch.where(valid.unsqueeze(-1), quality, torch.full_like(quality, -1.0))
+    quality = torch.where(valid.unsqueeze(-1), quality, constant((-1.0,), quality))
     near = -(poses[:, :, None, :2] - now[:, None, :, :2]).norm(dim=-1).amin(-1)
-    tie = torch.where(valid, 1e-4 * near.exp(), torch.full_like(near, TAKEN))
+    tie = torch.where(valid, 1e-4 * near.exp(), constant((TAKEN,), near))
     best, index = (quality.clamp(min=0).mean(-1) + tie).max(dim=1, keepdim=True)
     gains, picked, covered = [best], [index], torch.zeros_like(quality[:, :1])
     for _ in range(count - 1):

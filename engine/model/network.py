@@ -6,10 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from engine.model import pose as poses
-from engine.model.codec import Codec
+from engine.model.banks import read_told
+from engine.model.codec import Codec, to_bytes
 from engine.model.generator import FrameEncoder, Generator
+from engine.model.ground import level
+from engine.model.machine import constant
 from engine.model.memory import MemoryModel
-from engine.model.rope import Place, place_tokens
+from engine.model.memory_bank import choose
+from engine.model.rope import Place, find_tables, place_tokens
 from engine.model.settings import ModelSettings
 
 
@@ -28,6 +32,7 @@ class WorldModel(nn.Module):
         scale = settings.action_scale or [1.0] * settings.action_size
         self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
         self.still: dict[tuple[torch.device, torch.dtype], Place] = {}  # of a frame at rest, in each type of number
+        self.compiled = False  # whether PyTorch's compiler makes its parts (see compiled.py)
         self.idle: dict[int, list[object]] = {}  # by batch: what rollouts have left behind for others (see passes.py)
 
     @property
@@ -58,9 +63,23 @@ class WorldModel(nn.Module):
         carried = self.generator.momentum(motion, self.scale_action(before), self.scale_action(action), yaw)
         return poses.advance(poses.turn(pose, yaw), carried.detach()), carried
 
+    def arrive(self, asked: Tensor, motion: Tensor) -> Tensor:
+        """The pose of a frame asked for at a pose [.., SIZE], from the motion that it shows, [.., SIZE]."""
+        return poses.advance(asked, poses.settle(motion.float()))
+
+    def look_back(self, previous: Tensor, pose: Tensor) -> Tensor:
+        """`pose.looking_back`."""
+        return poses.looking_back(previous, pose)
+
     def place(self, time: Tensor, pose: Tensor) -> Place:
         """Places of all tokens of frames [B, F] at poses [B, F, SIZE], in the type that the network computes in."""
-        return place_tokens(self.settings, time, pose, self._computes_in())
+        return place_tokens(self.settings, time, pose, self._computes_in(), self.tables)
+
+    def tables(
+        self, settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`rope.find_tables`: a method, so that a network may have it compiled (compiled.py)."""
+        return find_tables(settings, time, pose, dtype)
 
     def _computes_in(self) -> torch.dtype:
         kind = self.device.type
@@ -77,9 +96,24 @@ class WorldModel(nn.Module):
             self.still[key] = place
         return place
 
+    def recall(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Which of N entries, told of as by banks.py, cameras `views` [B, K, SIZE] need: indices [B, count], or -1.
+
+        Then the last of the views, at the height at which these entries know the ground there, [B, SIZE].
+        """
+        valid, newest = read_told(told)
+        index, filled = choose(seen_from, valid, views, count, self.settings.fov, newest)
+        index = torch.where(filled, index, constant((-1.0,), index))
+        return index, level(views[:, -1], seen_from, told[:, :-1], told[:, -1:] - 1)
+
     def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""
         return self.encoder(latents, self.scale_action(action), motion[..., :3], self.place_still())
+
+    def draw(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames of latents [B, rows, columns, channels]: [B, 3, height, width] in [-1, 1], uint8 channels last."""
+        frames = self.codec.decode(latents.to(self.dtype)).clamp(-1, 1)
+        return frames, to_bytes(frames).contiguous()
 
     def refer(self, latents: Tensor) -> Tensor:
         """What of latents [.., rows, columns, channels] is carried over into later views: [.., 3, height, width]."""

@@ -16,10 +16,10 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.attention import FrameMask
 from engine.model.network import WorldModel
-from engine.model.reprojection import Shown, pick_views
+from engine.model.reprojection import Shown
 from engine.model.settings import ModelSettings
 from engine.model.sweep import OLDER, shrink
-from engine.model.warping import Carried, carry_over
+from engine.model.warping import Carried
 
 
 @dataclass
@@ -139,15 +139,7 @@ def read_memory(
 def motions(start: Tensor, frames: Tensor) -> Tensor:
     """Motion of each of frames [.., F, SIZE] as it looked back: from the frame before, seen from its own heading."""
     previous = torch.cat([start.unsqueeze(-2), frames[..., :-1, :]], dim=-2)
-    return looking_back(previous, frames)
-
-
-def looking_back(previous: Tensor, current: Tensor) -> Tensor:
-    """Motion from pose `previous` to `current` [.., SIZE] in the axes of `current`'s heading, scaled."""
-    seen = torch.cat([previous[..., :2], current[..., 2:3], previous[..., 3:]], dim=-1)
-    motion = poses.motion_between(seen, current)
-    angle = poses.wrap(current[..., 2:3] - previous[..., 2:3]) * poses.MOTION_SCALE[2]
-    return torch.cat([motion[..., :2], angle, motion[..., 3:]], dim=-1)
+    return poses.looking_back(previous, frames)
 
 
 def memory_entries(model: WorldModel, chunk: Chunk) -> tuple[Tensor, Tensor, Tensor]:
@@ -214,7 +206,8 @@ def look_back(
         torch.cat([filled, there], dim=1),
     )
     last = slots + count - frames + torch.arange(frames, device=asked.device).expand(len(asked), -1)
-    return carry_over(model.settings, everything, pick_views(model.settings, everything, last, asked))
+    reproject = model.generator.reproject
+    return reproject.carry_over(everything, reproject.pick(everything, last, asked))
 
 
 def look(

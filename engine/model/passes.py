@@ -12,21 +12,15 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.banks import read_told
-from engine.model.codec import to_bytes
 from engine.model.entry import Entry, pack, unpack
 from engine.model.graphs import Capture, Graphs, capture_on
-from engine.model.ground import level
 from engine.model.kv_cache import KVCache, span
 from engine.model.memory import quantise, restore
-from engine.model.memory_bank import choose
 from engine.model.network import WorldModel
-from engine.model.parallel import looking_back
-from engine.model.reprojection import Picked, Shown, pick_views
-from engine.model.rope import Place
+from engine.model.reprojection import Picked, Shown
+from engine.model.rope import Place, place_tokens
 from engine.model.sampler import denoise
 from engine.model.sweep import OLDER, SHRINK, shrink
-from engine.model.warping import carry_over
 from engine.model.weighing import Weighing
 
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
@@ -140,10 +134,10 @@ class Passes:
         """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
         place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
         last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
-        picked = pick_views(self.model.settings, self.shown, last, asked.unsqueeze(1))
+        picked = self.model.generator.reproject.pick(self.shown, last, asked.unsqueeze(1))
         if self.lazy:
             self._draw(picked)
-        carried = carry_over(self.model.settings, self.shown, picked)
+        carried = self.model.generator.reproject.carry_over(self.shown, picked)
         reference = self.model.generator.reproject.read(carried).unsqueeze(1)
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
 
@@ -198,13 +192,9 @@ class Passes:
         ahead = poses.turn(asked, torch.rad2deg(velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         return torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
 
-    def _choose(
-        self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        valid, newest = read_told(told)
-        index, filled = choose(seen_from, valid, views, count, self.model.settings.fov, newest)
-        chosen = torch.cat([torch.where(filled, index, -1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1)
-        return chosen, level(views[:, -1], seen_from, told[:, :-1], told[:, -1:] - 1)
+    def _choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+        chosen, asked = self.model.recall(count, seen_from, told, views)
+        return torch.cat([chosen, (far >= ANCHOR_REACH).unsqueeze(1)], dim=1), asked
 
     def _imagine(
         self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor,
@@ -212,17 +202,18 @@ class Passes:
     ) -> tuple[Tensor, ...]:  # fmt: skip
         place, scaled, reference = self.prepare(asked, anchor, time, action)
         context = Weighing(self.cache) if weighs else self.cache
-        latent, motion = denoise(self.model.generator, noise, levels, scaled, place, context, reference)
+        look = self.model.generator.looking(scaled, place, context, reference, noise.dtype)
+        latent, motion = denoise(look, noise, levels)
         latent = self.model.codec.bound(latent)
         weights = (context.shares(),) if isinstance(context, Weighing) else ()
-        return latent[:, 0], poses.advance(asked, poses.settle(motion[:, 0].float())), *weights
+        return latent[:, 0], self.model.arrive(asked, motion[:, 0]), *weights
 
     def _commit(
         self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor,
         previous: Tensor, anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         model, dtype = self.model, self.model.dtype
-        motion = looking_back(previous, pose)
+        motion = model.look_back(previous, pose)
         told = (part.unsqueeze(1).to(dtype) for part in (latent, action, motion))
         tokens = model.encode_frames(*told)
         ring = time[:1, 0] % self.cache.window if place is None else place
@@ -263,12 +254,16 @@ class Passes:
     def place_undated(self, seen_from: Tensor, anchor: Tensor) -> Place:
         """Places of the tokens of K entries seen from poses [K, SIZE], without a time; anchor: [K, 2]."""
         where = seen_from.unsqueeze(1)
-        return self.model.place(torch.zeros_like(where[..., 0]), poses.relative_to(where, anchor))
+        time, where = torch.zeros_like(where[..., 0]), poses.relative_to(where, anchor)
+        if self.batch == 1:
+            return self.model.place(time, where)
+        # Of a batch they come in many numbers, each of which a compiler would take seconds for.
+        return place_tokens(self.model.settings, time, where, self.model.dtype)
 
     def _decode(self, latent: Tensor) -> tuple[Tensor]:
-        frames = self.model.codec.decode(latent.to(self.model.dtype)).clamp(-1, 1)
+        frames, shown = self.model.draw(latent)
         self.picture.copy_(frames)
-        return (to_bytes(frames).contiguous(),)
+        return (shown,)
 
 
 def lend(model: WorldModel, batch: int, graphs: bool) -> Passes:

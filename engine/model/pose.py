@@ -39,20 +39,44 @@ def turn(pose: Tensor, yaw: Tensor) -> Tensor:
 
 def motion_between(start: Tensor, end: Tensor) -> Tensor:
     """Motion [.., SIZE] from pose `start` to `end`: (forward, right, turn, up) seen from `start`, scaled to about 1."""
-    delta, heading = end[..., :2] - start[..., :2], start[..., 2]
-    cos, sin = heading.cos(), heading.sin()
+    motion = way_between(start, end)
+    return motion * constant(MOTION_SCALE, motion)
+
+
+def way_between(start: Tensor, end: Tensor) -> Tensor:
+    """The same in pose units and radians."""
+    forward, right, up = _along(start, end, start[..., 2])
+    return torch.stack([forward, right, wrap(end[..., 2] - start[..., 2]), up], dim=-1)
+
+
+def _along(start: Tensor, end: Tensor, heading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How far it is from one pose to another: forward and to the right of a heading, and up."""
+    delta, cos, sin = end[..., :2] - start[..., :2], heading.cos(), heading.sin()
     forward = delta[..., 0] * cos + delta[..., 1] * sin
     right = delta[..., 1] * cos - delta[..., 0] * sin
-    motion = torch.stack([forward, right, wrap(end[..., 2] - heading), end[..., 3] - start[..., 3]], dim=-1)
+    return forward, right, end[..., 3] - start[..., 3]
+
+
+def looking_back(previous: Tensor, current: Tensor) -> Tensor:
+    """Motion from pose `previous` to `current` [.., SIZE] in the axes of `current`'s heading, scaled."""
+    ahead, aside, up = _along(previous, current, current[..., 2])
+    motion = torch.stack([ahead, aside, wrap(current[..., 2] - previous[..., 2]), up], dim=-1)
     return motion * constant(MOTION_SCALE, motion)
 
 
 def advance(start: Tensor, motion: Tensor) -> Tensor:
     """The pose that `motion` (scaled, as `motion_between` gives it) leads to from `start`."""
     ground, rest = (motion / constant(MOTION_SCALE, motion)).split(2, dim=-1)
-    heading = torch.complex(start[..., 2].cos(), start[..., 2].sin())
-    ground = torch.view_as_real(torch.view_as_complex(ground.contiguous()) * heading)
-    return start + torch.cat([ground, rest], dim=-1)
+    return start + torch.cat([rotate(ground, start[..., 2]), rest], dim=-1)
+
+
+def rotate(way: Tensor, angle: Tensor) -> Tensor:
+    """Ways over the ground [.., 2], turned by [..] radians, clockwise."""
+    cos, sin = angle.cos(), angle.sin()
+    if torch.compiler.is_compiling():  # which knows no complex numbers; they take fewer kernels
+        first, second = way.unbind(-1)
+        return torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1)
+    return torch.view_as_real(torch.view_as_complex(way.contiguous()) * torch.complex(cos, sin))
 
 
 def settle(motion: Tensor) -> Tensor:

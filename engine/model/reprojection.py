@@ -81,7 +81,7 @@ def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tenso
     Where the camera moves on, an entry at the last frame's own pose is that frame, and shows nothing more.
     """
     batch, frames = last.shape
-    rows = torch.arange(batch, device=last.device).repeat_interleave(frames)
+    rows = _rows(batch, frames, last.device)
     index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
     there = shown.there[rows.unsqueeze(1), index]
     if count := min(settings.references, settings.memory_entries):
@@ -91,6 +91,11 @@ def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tenso
         found = choose(theirs, shown.there[rows, slots] & ~same, now, count, settings.fov)
         index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
     return Picked(rows.unsqueeze(1), index, there, pose)
+
+
+@kept
+def _rows(batch: int, frames: int, device: torch.device) -> Tensor:
+    return torch.arange(batch, device=device).repeat_interleave(frames)
 
 
 @torch.no_grad()
@@ -121,7 +126,7 @@ def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled:
     expected = expected.clamp(min=FARTHEST)
     magnified = (expected / asked.clamp(min=FARTHEST)).log().clamp(-3, 3)
     mistaken = (expected / found).log().clamp(-3, 3)
-    turned = poses.wrap(there[..., 2] - now[..., 2]).cos().unsqueeze(-1).expand_as(magnified)
+    turned = back.cos.expand_as(magnified)
     newest = constant((1.0, *[0.0] * (there.shape[1] - 1)), there)[:, None].expand_as(magnified)
     geometry = torch.stack([magnified, mistaken, mistaken.abs(), turned, asked.clamp(max=4), newest], dim=-1)
     return Found(index, geometry, seen, asked, back)
@@ -137,11 +142,14 @@ def rays(rows: int, columns: int, half: float, focal: float, device: torch.devic
 
 def moves(there: Tensor, now: Tensor) -> tuple[Moved, Moved]:
     """From poses `there` [B, K, SIZE] to `now`, and back."""
-    start, end = torch.stack([there, now]), torch.stack([now, there])
-    motion = poses.motion_between(start, end) / constant(poses.MOTION_SCALE, start)
-    forward, right, angle, up = (part.unsqueeze(-1) for part in motion.unbind(-1))
-    both = Moved(forward, right, up, angle.cos(), angle.sin())
+    both = move(torch.stack([there, now]), torch.stack([now, there]))
     return Moved(*(part[0] for part in both)), Moved(*(part[1] for part in both))
+
+
+def move(start: Tensor, end: Tensor) -> Moved:
+    """From poses [.., SIZE] to others."""
+    forward, right, angle, up = (part.unsqueeze(-1) for part in poses.way_between(start, end).unbind(-1))
+    return Moved(forward, right, up, angle.cos(), angle.sin())
 
 
 def carry(nearness: Tensor, ray: Tensor, down: Tensor, moved: Moved) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -163,15 +171,16 @@ def _spread(near: Tensor, left: Tensor, top: Tensor, ahead: Tensor, rows: int, c
 
     The nearest point counts. Cells that none falls on take their neighbours' farthest, twice; then 0.
     """
-    r, c = (torch.stack([part.floor(), part.ceil()]) for part in (top, left))
-    on = (ahead & (r >= 0) & (r < rows)).unsqueeze(1) & ((c >= 0) & (c < columns))
-    index = torch.where(on, (r * columns).unsqueeze(1) + c, rows * columns).long()
+    r, c = (torch.stack([part.floor(), part.ceil()], dim=2) for part in (top, left))
+    on = (ahead.unsqueeze(2) & (r >= 0) & (r < rows)).unsqueeze(3) & ((c >= 0) & (c < columns)).unsqueeze(2)
+    index = (r * columns).unsqueeze(3) + c.unsqueeze(2)
+    index = torch.where(on, index, constant((float(rows * columns),), index)).long()
     flat = near.new_zeros(*near.shape[:2], rows * columns + 1)
-    for corner in index.flatten(0, 1).unbind():
-        flat.scatter_reduce_(2, corner, near, "amax")
+    flat.scatter_reduce_(2, index.flatten(2), near.repeat(1, 1, 4), "amax")
     grid = flat[..., :-1].unflatten(2, (rows, columns))
+    farthest = constant((-1e4,), grid)
     for _ in range(2):
-        far = torch.where(grid > 0, -grid, torch.full_like(grid, -1e4))
-        filled = -F.max_pool2d(far, 3, stride=1, padding=1)
-        grid = torch.where((grid > 0) | (filled > 1e3), grid, filled)
+        known = grid > 0
+        filled = -F.max_pool2d(torch.where(known, -grid, farthest), 3, stride=1, padding=1)
+        grid = torch.where(known | (filled > 1e3), grid, filled)
     return grid.flatten(2).clamp(max=NEAREST)

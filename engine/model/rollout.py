@@ -47,7 +47,7 @@ class Rollout:
             weakref.finalize(self, give_back, passes).atexit = False
         self.cache, self.shown = passes.cache, passes.shown
         self.recent_tokens, self.recent_poses = passes.recent_tokens, passes.recent_poses
-        self.banks = Banks(model.settings, self.device, batch)
+        self.banks = Banks(model.settings, self.device, batch, one_shape=model.compiled)
         self.num_frames = 0
         self.told_time = (-1, torch.zeros(0))  # a frame's number, and the same on the device
         self.plain_tokens: list[Tensor] = []
@@ -137,7 +137,7 @@ class Rollout:
         level = torch.full((self.batch, 1), CLEAN, device=self.device)
         known = torch.ones(self.batch, 1, dtype=torch.bool, device=self.device)
         _, motion = self.model.generator(latent.unsqueeze(1), level, scaled, known, place, self.cache, reference)
-        return poses.advance(asked, poses.settle(motion[:, 0].float()))
+        return self.model.arrive(asked, motion[:, 0])
 
     def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
         """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and

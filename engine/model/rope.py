@@ -28,6 +28,14 @@ RAY_RATES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)  # whole n
 NUM_TIME = len(TIME_RATES)
 PAIRS = NUM_TIME + len(ROW_RATES) + len(RAY_RATES)
 TRIPLES = (HEAD_DIM - 2 * PAIRS) // 3
+UNIT = NUM_TIME + len(ROW_RATES)  # the pair that turns by the ray's direction, at rate 1
+# What the tables of a transform hold: numbers of each pair, or one for all triples; see `Transform` and `_numbers`.
+OWN = "cos cos c c one"
+ASK, INTO, BACK = (
+    ("minus sin m s behind", "zero zero aside"),
+    ("minus sin m s zero", "x y zero"),
+    ("sin minus s m zero", "behind aside zero"),
+)
 A, B, S = (slice(2 * PAIRS + k * TRIPLES, 2 * PAIRS + (k + 1) * TRIPLES) for k in range(3))  # a triple's channels
 
 
@@ -41,10 +49,11 @@ class Transform:
 
     def __call__(self, x: Tensor) -> Tensor:
         """x: [.., HEAD_DIM], tables broadcast against it."""
-        a, b, s = x[..., A], x[..., B], x[..., S]
-        partner = torch.cat([x[..., PAIRS : 2 * PAIRS], x[..., :PAIRS], b, a, a], dim=-1)
-        y = torch.addcmul(x * self.own, partner, self.other)
-        y[..., 2 * PAIRS :].add_(torch.cat([s, s, b], dim=-1) * self.third)  # += would copy it onto itself as well
+        flat = x.flatten(2, -2) if x.dim() > 4 else x  # of more than four axes, a GPU joins parts one by one
+        first, second, a, b, s = (flat[..., part] for part in (slice(PAIRS), slice(PAIRS, 2 * PAIRS), A, B, S))
+        others = torch.cat([second, first, b, a, a, s, s, b], dim=-1).view(*x.shape[:-1], -1)
+        y = torch.addcmul(x * self.own, others[..., :HEAD_DIM], self.other)
+        y[..., 2 * PAIRS :].addcmul_(others[..., HEAD_DIM:], self.third)
         return y
 
     def spread(self, axes: int) -> Transform:
@@ -102,39 +111,81 @@ class Place:
     back: Callable[[Tensor], Tensor]  # x [B, tokens, heads, .]: for the output
 
 
-def place_tokens(settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype) -> Place:
+Maps = tuple[tuple[Tensor, Tensor], ...]  # `other` and `third` of the transforms that ask, bring and return
+
+
+def place_tokens(
+    settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype,
+    tables: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None,
+) -> Place:  # fmt: skip
     """Places of all tokens of frames, as one sequence.
 
     time: [B, frames], frame index. pose: [B, frames, 3 or more]: x, y (pose units), heading (radians,
-    clockwise). Angles are computed in float32; tables have type `dtype`.
+    clockwise). Angles are computed in float32; tables have type `dtype`. tables: what computes them, in place of
+    `find_tables`.
     """
-    angle, shift = _angles(settings, time, pose)
-    cos, sin = angle.cos(), angle.sin()
-    minus = -sin
-    unit = NUM_TIME + len(ROW_RATES)  # the ray's direction, at rate 1
-    c, s, m = (table[..., unit, None].expand(*table.shape[:-1], TRIPLES) for table in (cos, sin, minus))
-    x, y = (part.expand_as(c) for part in shift.unbind(-1))
-    one, zero = torch.ones_like(c), torch.zeros_like(c)
-    behind, aside = -(x * c + y * s), x * s - y * c
-    own = torch.cat([cos, cos, c, c, one], dim=-1)
-    ask, into, back = (
-        (torch.cat(other, dim=-1), torch.cat(third, dim=-1))
-        for other, third in (
-            ((minus, sin, m, s, behind), (zero, zero, aside)),
-            ((minus, sin, m, s, zero), (x, y, zero)),
-            ((sin, minus, s, m, zero), (behind, aside, zero)),
-        )
-    )
     # In float32 products are the faster way for the tokens of a single frame alone.
     if _by_matrices(time.device) and (dtype != torch.float32 or time.numel() == 1):
-        asking, bringing, returning = (Transform(own, *maps) for maps in (ask, into, back))
+        own, maps = find_maps(settings, time, pose)
+        asking, bringing, returning = (Transform(own, *parts) for parts in maps)
         qkv = Matrices(dtype, asking, bringing, spans=(1, 2))
         return Place(qkv, Matrices(dtype, bringing), Matrices(dtype, returning))
-    other, third = (torch.stack(maps, dim=2).to(dtype) for maps in zip(ask, into, into, back, strict=True))
-    own = own.to(dtype)
+    own, other, third = (tables or find_tables)(settings, time, pose, dtype)
     joint = Transform(own[:, :, None, None], other[:, :, :3, None], third[:, :, :3, None])
     bringing, returning = (Transform(own, other[:, :, index], third[:, :, index]) for index in (1, 3))
     return Place(joint, bringing.spread(3), returning.spread(1))
+
+
+def find_tables(
+    settings: ModelSettings, time: Tensor, pose: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`own` [B, tokens, HEAD_DIM] of all transforms; `other` [B, tokens, 4, HEAD_DIM] and `third` [B, tokens, 4, .] of
+    those for queries, keys, values and outputs."""
+    numbers = _numbers(settings, time, pose).to(dtype)
+    tables = numbers.index_select(-1, _columns((ASK, INTO, INTO, BACK), time.device))
+    own, other, third = tables.split([HEAD_DIM, 4 * HEAD_DIM, 4 * 3 * TRIPLES], dim=-1)
+    return own, other.unflatten(-1, (4, HEAD_DIM)), third.unflatten(-1, (4, 3 * TRIPLES))
+
+
+def find_maps(settings: ModelSettings, time: Tensor, pose: Tensor) -> tuple[Tensor, Maps]:
+    """The numbers of the transforms, float32 [B, tokens, .]: `own`, which is the same for all, and the rest."""
+    tables = _numbers(settings, time, pose).index_select(-1, _columns((ASK, INTO, BACK), time.device))
+    own, *parts = tables.split([HEAD_DIM] * 4 + [3 * TRIPLES] * 3, dim=-1)
+    return own, tuple(zip(parts[:3], parts[3:], strict=True))
+
+
+def _numbers(settings: ModelSettings, time: Tensor, pose: Tensor) -> Tensor:
+    """All that the tables of transforms are made of, float32 [B, tokens, .], as `_columns` finds it."""
+    angle, shift = _angles(settings, time, pose)
+    cos, sin = angle.cos(), angle.sin()
+    minus = -sin
+    c, s = cos[..., UNIT, None], sin[..., UNIT, None]
+    x, y = shift.unbind(-1)
+    behind, aside = -(x * c + y * s), x * s - y * c
+    return torch.cat(
+        [cos, sin, minus, x, y, behind, aside, _one_and_zero(time.device).expand(*c.shape[:-1], 2)], dim=-1
+    )
+
+
+@kept
+def _one_and_zero(device: torch.device) -> Tensor:
+    return torch.arange(1, -1, -1, device=device, dtype=torch.float32)
+
+
+@kept
+def _columns(maps: tuple[tuple[str, str], ...], device: torch.device) -> Tensor:
+    """Where `_numbers` has what the tables of transforms hold: `own`, each one's `other`, each one's `third`."""
+    return torch.tensor(_find_columns(maps), device=device)
+
+
+@functools.cache
+def _find_columns(maps: tuple[tuple[str, str], ...]) -> list[int]:
+    at = {name: [index * PAIRS + pair for pair in range(PAIRS)] for index, name in enumerate(("cos", "sin", "minus"))}
+    at |= {short: [at[name][UNIT]] * TRIPLES for short, name in (("c", "cos"), ("s", "sin"), ("m", "minus"))}
+    names = "x", "y", "behind", "aside", "one", "zero"
+    at |= {name: [3 * PAIRS + index] * TRIPLES for index, name in enumerate(names)}
+    tables = [OWN, *(other for other, _ in maps), *(third for _, third in maps)]
+    return [column for table in tables for word in table.split() for column in at[word]]
 
 
 def _by_matrices(device: torch.device) -> bool:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.machine import constant, kept
-from engine.model.reprojection import Moved, carry, moves, rays
+from engine.model.reprojection import Moved, carry, move, rays
 from engine.model.settings import ModelSettings
 
 SHRINK = 4  # pixels on a side of what counts as one here
@@ -98,12 +98,14 @@ def sweep_costs(
     half = math.tan(math.radians(settings.fov) / 2)
     focal = width / 2 / half * settings.pixel_aspect  # in rows of pixels
     ray, down = rays(height, width, half, focal, guess.device)
-    _, back = moves(their.float(), pose.float().unsqueeze(1).expand_as(their))
+    back = move(pose.float().unsqueeze(1).expand_as(their), their.float())
     near = F.interpolate(guess.unsqueeze(1), (height, width), mode="bilinear", align_corners=False).flatten(2)
     near = near.unsqueeze(2) * constant(FACTORS, near)[:, None]  # [N, 1, factors, pixels]
     _, x, y, ahead = carry(near, ray, down, Moved(*(part.unsqueeze(-1) for part in back)))
-    place = torch.stack([x / half, y * (2 * focal / height)], dim=-1).nan_to_num().clamp(-4, 4)
-    inside = ahead & (place.abs() < 1).all(dim=-1) & there[..., None, None]
+    # As few axes as can be: a GPU joins tensors of more than four one by one.
+    place = torch.stack([(x / half).flatten(0, 1), (y * (2 * focal / height)).flatten(0, 1)], dim=-1)
+    place = place.nan_to_num().clamp(-4, 4)
+    inside = ahead & (place.abs() < 1).all(dim=-1).view_as(ahead) & there[..., None, None]
     place = place.view(batch * views, -1, width, 2)  # all factors as one tall picture
     moved = F.grid_sample(older.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
     moved = moved.view(batch, views, 3, len(FACTORS), height, width)
@@ -111,7 +113,7 @@ def sweep_costs(
     inside = inside.view(batch, views, len(FACTORS), height, width).to(off.dtype)
     rows, columns = settings.latent_shape[:2]
     cells = height // rows, width // columns
-    both = torch.stack([(off * inside).sum(dim=1), inside.sum(dim=1)], dim=1).flatten(0, 2)
+    both = torch.cat([(off * inside).sum(dim=1), inside.sum(dim=1)], dim=1).flatten(0, 1)
     both = F.avg_pool2d(both.unsqueeze(1), cells)
     both = F.avg_pool2d(both, 3, stride=1, padding=1).view(batch, 2, len(FACTORS), rows, columns)
     total, weight = both.unbind(1)

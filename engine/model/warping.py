@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
 from engine.model.machine import kept
-from engine.model.reprojection import GEOMETRY, Moved, Picked, Shown, carry, find_cells, pick_views
+from engine.model.reprojection import GEOMETRY, Found, Moved, Picked, Shown, carry, find_cells, pick_views
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
@@ -53,13 +53,13 @@ class Reprojector(nn.Module):
 
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
-        picked = pick_views(self.settings, shown, last, asked)
-        return self.read(carry_over(self.settings, shown, picked)).unflatten(0, last.shape)
+        picked = self.pick(shown, last, asked)
+        return self.read(self.carry_over(shown, picked)).unflatten(0, last.shape)
 
     def read(self, carried: Carried) -> Tensor:
         """The same of views that were carried over: [N, rows, columns, channels + 1]."""
         cells, told, seen = carried
-        h = F.silu(self.enter(torch.cat([cells, told], dim=2).flatten(0, 1)))
+        h = F.silu(self.enter(torch.cat([cells.flatten(0, 1), told.flatten(0, 1)], dim=1)))
         trust = self.trust(h).float().unflatten(0, seen.shape[:2])[:, :, 0]
         trust = trust.masked_fill(~seen, -1e4)
         weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1].to(h.dtype)
@@ -68,17 +68,28 @@ class Reprojector(nn.Module):
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
         return both.permute(0, 2, 3, 1)
 
+    def pick(self, shown: Shown, last: Tensor, asked: Tensor) -> Picked:
+        """What is carried over (see `pick_views`)."""
+        return pick_views(self.settings, shown, last, asked)
 
-@torch.no_grad()
-def carry_over(settings: ModelSettings, shown: Shown, picked: Picked) -> Carried:
-    """Carry frames that were picked into the coming ones: geometry alone, nothing is learnt from it."""
-    rows, index, there, pose = picked
-    found = find_cells(settings, shown.nearness[rows, index], shown.poses[rows, index], there, pose)
-    cells = warp(settings, shown.pictures[rows, index], found.nearness, found.moved)
-    grid = settings.latent_shape[:2]
-    told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
-    told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
-    return Carried(cells, told, found.seen.unflatten(2, grid))
+    def find(self, nearness: Tensor, seen_from: Tensor, picked: Picked) -> Found:
+        """Where the cells of the coming frames lie in the frames that were picked of those of `Shown`."""
+        rows, index, there, pose = picked
+        return find_cells(self.settings, nearness[rows, index], seen_from[rows, index], there, pose)
+
+    @torch.no_grad()
+    def move(self, pictures: Tensor, picked: Picked, found: Found) -> Tensor:
+        """Their pictures as they are seen from there (see `warp`)."""
+        return warp(self.settings, pictures[picked.rows, picked.index], found.nearness, found.moved)
+
+    @torch.no_grad()
+    def carry_over(self, shown: Shown, picked: Picked) -> Carried:
+        """Carry frames that were picked into the coming ones: geometry alone, nothing is learnt from it."""
+        found = self.find(shown.nearness, shown.poses, picked)
+        cells, grid = self.move(shown.pictures, picked, found), self.settings.latent_shape[:2]
+        told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
+        told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
+        return Carried(cells, told, found.seen.unflatten(2, grid))
 
 
 def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Moved) -> Tensor:

@@ -16,11 +16,15 @@ class Weighing:
 
     def __init__(self, cache: KVCache) -> None:
         self.cache, self.readers = cache, cache.model.settings.memory_readers
-        self.noted: dict[int, Tensor] = {}  # of each of these layers, when it last read: [B, slots]
+        kept = cache.buffers[1]  # of these layers, [readers, 2, B, ...]
+        shape = kept.shape[0], kept.shape[2], cache.slots
+        self.noted = torch.empty(shape, device=kept.device)  # of each, when it last read
 
     def at(self, layer: int) -> Held | Weighed:
         held = self.cache.at(layer)
-        return Weighed(held, layer, self) if layer in self.readers else held
+        if layer not in self.readers:
+            return held
+        return Weighed(held, self.noted[self.readers.index(layer)])
 
     def shares(self) -> Tensor:
         """Of all that the frame attended to in the last denoise step, the share of each slot: float32 [B, slots].
@@ -28,20 +32,19 @@ class Weighing:
         It is the mean over the layers that read memory, their heads and the frame's tokens. What an empty slot gets
         is lost to the others: a key of zeros is attended to as well.
         """
-        return torch.stack([*self.noted.values()]).mean(dim=0)
+        return self.noted.mean(dim=0)
 
 
 class Weighed(NamedTuple):
-    """One layer's context, of which a `Weighing` is told."""
+    """One layer's context, and where to note what the slots get of its attention, [B, slots]."""
 
     held: Held
-    layer: int
-    weighing: Weighing
+    noted: Tensor
 
     def join(self, query: Tensor, own: Tensor) -> tuple[Tensor, Tensor, object]:
         key, value, mask = self.held.join(query, own)
         scores = torch.matmul(query.float(), key.float().transpose(-1, -2)) / math.sqrt(query.shape[-1])
-        shares = torch.softmax(scores, dim=-1)[..., : self.weighing.cache.slots * self.held.tokens]
+        shares = torch.softmax(scores, dim=-1)[..., : self.noted.shape[-1] * self.held.tokens]
         by_slot = shares.unflatten(-1, (-1, self.held.tokens)).sum(dim=-1)  # [B, heads, N, slots]
-        self.weighing.noted[self.layer] = by_slot.mean(dim=(1, 2))
+        self.noted.copy_(by_slot.mean(dim=(1, 2)))
         return key, value, mask

@@ -38,7 +38,8 @@ Play a world that a neural network draws.
 world is a world's name or a checkpoint's folder, start the number of a start scene (null: the
 title screen asks, unless title=false or a script plays). denoise_steps (null: the
 checkpoint's own) trades picture for speed; threads (null: PyTorch's choice) is for the CPU,
-graphs=false keeps a step on a GPU from being launched in CUDA graphs. scale is the window's size
+graphs=false keeps a step on a GPU from being launched in CUDA graphs, compile=true has PyTorch's
+compiler fuse that work: a slow beginning, then less time for a step. scale is the window's size
 in frame sizes (null: fits the screen), scaling is smooth, sharp or whole (multiples of the frame), sensitivity degrees
 per pixel of mouse motion. script plays a file's actions in place of the keys, record keeps what is played in a folder,
 frames is how many a headless run plays. saves and screenshots are folders (null: in the user's data folder), slot is

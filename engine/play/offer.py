@@ -99,4 +99,5 @@ def load_engine(settings: Settings, load: Load | None, world: str | None = None,
         denoise_steps=settings.denoise_steps,
         threads=settings.threads,
         graphs=settings.graphs,
+        compile=settings.compile,
     )

@@ -34,6 +34,7 @@ class Settings(Preferences):
     title: bool = True
     threads: int | None = None
     graphs: bool = True
+    compile: bool = False
     scale: float | None = None
     hud: bool = True
     script: str | None = None

@@ -16,7 +16,7 @@ from engine import checkpoint, world
 from engine.data.stores import LatentStore
 from engine.model import pose as poses
 from engine.model.network import WorldModel
-from engine.model.parallel import looking_back
+from engine.model.pose import looking_back
 from engine.train.settings import TrainSettings
 from engine.train.state import Learner
 

@@ -72,7 +72,8 @@ class OwnFrames:
                 reference = model.generator.reproject(shown, last, asked)
                 action, place = model.scale_action(chunk.actions[:, now]), model.place(times[:, now], asked)
                 fresh = noise[:, index - window : index - window + 1]
-                made = denoise(model.generator, fresh, levels, action, place, self.cache, reference)
+                look = model.generator.looking(action, place, self.cache, reference, fresh.dtype)
+                made = denoise(look, fresh, levels)
                 latents[:, now] = model.codec.bound(made[0]).to(latents.dtype)
             pose = chunk.poses[:, now]
             tokens = model.encode_frames(latents[:, now], chunk.actions[:, now], moved[:, now].to(latents.dtype))

@@ -89,7 +89,7 @@ class Review:
         masks = chunk_masks(self.model.settings, self.held_out.frames, 0, window, self.device)
         predict = Parallel(self.model, chunk, masks)
         noise = heat * torch.randn(chunk.latents[:, window:].shape, generator=random, device=self.device)
-        return denoise(predict, noise, schedule(steps), chunk.actions[:, window:], None, None, None)[0]  # type: ignore[arg-type]
+        return denoise(predict, noise, schedule(steps))[0]
 
     def _pixels(self, latents: Tensor) -> Tensor:
         parts = [self.model.codec.decode(part.float()).float() for part in latents.split(4)]
@@ -102,6 +102,6 @@ class Parallel:
     def __init__(self, model: WorldModel, chunk: Chunk, masks: object) -> None:
         self.model, self.chunk, self.masks = model, chunk, masks
 
-    def __call__(self, noisy: Tensor, level: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+    def __call__(self, noisy: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         predicted = predict_chunk(self.model, self.chunk, noisy, level, self.masks)  # type: ignore[arg-type]
         return predicted.latents, predicted.motion

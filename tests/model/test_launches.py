@@ -23,7 +23,7 @@ from tests.model import tape
 HISTORY, COUNTED = 60, 12  # steps: until all is recorded, and a whole number of rings
 NO_KERNEL = ("_unsafe_view", "empty", "empty_like", "new_empty", "empty_strided", "lift_fresh")
 # Operators of each pass of the toy, whose generator has 2 layers. A limit that a change goes beyond is a slower step.
-LARGEST = {"_look": 46, "_choose": 84, "_imagine": 456, "_commit": 228, "_show": 82, "_decode": 31, "_rewrite": 190}
+LARGEST = {"_look": 40, "_choose": 80, "_imagine": 417, "_commit": 189, "_show": 68, "_decode": 30, "_rewrite": 141}
 SWEEP = 106  # what a sweep adds to a commit
 LEVEL = 37  # what the ground's height adds to a choice
 WAITING = ("cpu", "item", "tolist", "numpy", "nonzero", "__bool__", "__int__", "__float__", "__index__")
@@ -50,7 +50,9 @@ class Launches(TorchDispatchMode):
             results = run(*inputs)
         self.inside = False
         name = getattr(run, "func").__name__  # noqa: B009
-        self.sizes[name] = max(self.sizes[name], sum(launches(func) for func, *_ in made.calls))
+        self.sizes[name] = max(
+            self.sizes[name], sum(kernels(func, args[0], held) for func, args, _, held in made.calls)
+        )
 
         def replay() -> None:
             self.inside, self.replayed = True, self.replayed + 1
@@ -62,6 +64,12 @@ class Launches(TorchDispatchMode):
 
 def launches(func: Any) -> bool:
     return not (func.is_view or func._overloadpacket.__name__ in NO_KERNEL)
+
+
+def kernels(func: Any, given: Any, made: list[torch.Tensor]) -> int:
+    """Of tensors with more than four axes, a GPU joins one after the other."""
+    joins = func._overloadpacket.__name__ in ("cat", "stack") and made[0].dim() > 4
+    return len(given) if joins else launches(func)
 
 
 @pytest.fixture
@@ -102,7 +110,7 @@ def test_few_launches_lie_outside_of_recorded_passes(batch: int, sweep: bool, co
     with counter:
         for index in range(HISTORY, HISTORY + COUNTED):
             step(rollout, index)
-    assert counter.found / COUNTED <= 46 + batch
+    assert counter.found / COUNTED <= 27 + batch
     assert counter.replayed / COUNTED <= 8
     most = {**LARGEST, "_commit": LARGEST["_commit"] + SWEEP * sweep, "_choose": LARGEST["_choose"] + LEVEL}
     for name, limit in most.items():

@@ -53,14 +53,15 @@ class FakeEngine:
     starts: list[int] = field(default_factory=list)
     closed: bool = False
     graphs: bool | None = None  # as it was loaded with
+    compile: bool | None = None
     device_asked: str = ""
     steps_asked: int | None = None
     weighs: bool = False
     asked: list[tuple[str, int | None]] = field(default_factory=list)  # device, denoise steps: of each load
 
-    def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None, graphs=True):
+    def load(self, name="doom", device="auto", seed=0, denoise_steps=None, threads=None, graphs=True, compile=False):
         """In place of Engine.load."""
-        self.graphs, self.device_asked, self.steps_asked = graphs, device, denoise_steps
+        self.graphs, self.compile, self.device_asked, self.steps_asked = graphs, compile, device, denoise_steps
         self.asked.append((device, denoise_steps))
         self.loaded.append(name)
         if name == "nowhere":

@@ -37,10 +37,12 @@ def test_headless_has_a_tour_of_its_own(engine):
     assert {action.keys for action in engine.actions} > {("forward",)} or len(set(engine.actions)) > 1
 
 
-def test_graphs_are_what_the_command_line_says(engine):
+def test_graphs_and_compiling_are_what_the_command_line_says(engine):
     for word, graphs in ((), True), (("graphs=false",), False), (("graphs=true",), True):
         assert app.main(["headless=true", "frames=1", *word], engine.load) == 0
-        assert engine.graphs is graphs
+        assert engine.graphs is graphs and engine.compile is False
+    assert app.main(["headless=true", "frames=1", "compile=true"], engine.load) == 0
+    assert engine.compile is True
 
 
 @pytest.mark.parametrize(

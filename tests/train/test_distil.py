@@ -56,14 +56,14 @@ def test_partway_is_where_the_sampler_comes_by() -> None:
     drawn = torch.tensor([[True, True, False], [True, False, True]])
     level = torch.where(drawn, 1.0, 0.3)
 
-    def look(noisy: Tensor, level: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+    def look(noisy: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         return torch.tanh(noisy * (2 - level[..., None, None, None])).roll(1, dims=3), torch.zeros(0)
 
     def predict(noisy: Tensor, level: Tensor) -> Predicted:
         return Predicted(look(noisy, level)[0], *[torch.zeros(0)] * 5)
 
     levels = schedule(3)
-    whole, _ = denoise(look, noise, levels, torch.zeros(0), None, None, torch.zeros(0))  # type: ignore[arg-type]
+    whole, _ = denoise(look, noise, levels)
     for done in range(3):
         noisy, at = partway(predict, latents, level, noise, drawn, levels[: done + 1])
         assert torch.equal(noisy[~drawn], latents[~drawn]) and torch.equal(at[~drawn], level[~drawn])
