@@ -64,6 +64,7 @@ class SessionBatch:
         rollout.observe(latents, encoded, pose)
         rollout.draw_ahead()
         frames, self.poses = arriving.wait()
+        rollout.here = pose, self.poses.tolist()
         self.frames = frames.numpy()
         self.counts = [count + 1 for count in self.counts]
         self.latency_ms = (time.perf_counter() - begun) * 1e3

@@ -56,7 +56,6 @@ class Session:
     ) -> None:  # fmt: skip
         self.model, self.pose_unit, self.seed = model, pose_unit, seed
         self.rollout = Rollout(model, 1, levels, [seed], graphs=graphs)
-        self.fetched: tuple[Tensor, Tensor] | None = None  # a pose [1, SIZE] of the rollout's, and its copy on the host
         self.begun = 0  # frames of history
         self.window = model.settings.recent_frames
         self.trail: deque[Moment] = deque(maxlen=rewind_frames + self.window)
@@ -80,9 +79,7 @@ class Session:
     @property
     def pose(self) -> tuple[float, float, float, float]:
         """(x, y, z, angle) as the network believes it, in the game's units and degrees."""
-        pose = self.rollout.pose
-        here = self.fetched[1] if self.fetched is not None and self.fetched[0] is pose else pose.cpu()
-        return poses.to_game(here[0], self.pose_unit)
+        return poses.to_game(torch.tensor(self.rollout.present()[0]), self.pose_unit)
 
     @property
     def recall(self) -> Recall:
@@ -168,7 +165,7 @@ class Session:
         self._note_moment(latent[0], told, None)
         self.done.append(np.array(action, dtype=np.float32))
         pixels, told_pose = arriving.wait()
-        self.fetched = pose, told_pose
+        self.rollout.here = pose, told_pose.tolist()
         frame = pixels[0].numpy().copy()
         self._note_entry(frame)
         return frame

@@ -62,8 +62,8 @@ def test_an_hour_of_memory_loads_in_under_a_second(toy_engine: Engine, tmp_path:
     assert time.perf_counter() - began < 1.0
     assert toy_engine.step(WALK[0]).info["memory_entries"] == more + 3
     bank = toy_engine._present().rollout.banks[0]
-    assert sorted(sum(bank.cells.values(), [])) == list(range(more + 3))
-    assert 500 <= len(bank.cells) <= 504
+    assert sorted(sum(bank.cells().values(), [])) == list(range(more + 3))
+    assert 500 <= len(bank.cells()) <= 504
 
 
 def test_a_save_that_cannot_be_written_says_so(toy_engine: Engine, tmp_path: Path) -> None:

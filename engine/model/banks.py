@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,18 +95,22 @@ class Banks:
         """Entries of each session, int64 [B]."""
         return np.fromiter((bank.num_entries for bank in self.banks), dtype=np.int64, count=len(self))
 
-    def candidates(self, views: Tensor, slots: int) -> Candidates | None:
-        """What entries for `slots` slots are chosen from, by sessions with cameras `views` [B, K, SIZE]; None if none.
+    def candidates(
+        self, present: Callable[[], list[list[float]]], slots: int, fresh: bool = False
+    ) -> Candidates | None:
+        """What entries for `slots` slots are chosen from; None if there are none.
 
-        Those that are always shown are not chosen, and those that a player forgot are not among them.
+        present: tells, where there are many, from where the sessions' last frames were seen, [B, SIZE]; fresh: so were
+        their newest entries. Those that are always shown are not chosen, and those that a player forgot are not among
+        them.
         """
         recalls = [bank.recall for bank in self.banks]
         counts = np.where([recall.on for recall in recalls], self.counts(), 0)
         if not counts.any():
             return None
         many = np.flatnonzero(counts > CANDIDATES)
-        now = views[:, -1].tolist() if len(many) else []
-        found = {row: self.banks[row].candidates(now[row]) for row in many.tolist()}
+        now = present() if len(many) else []
+        found = {row: self.banks[row].candidates(now[row], fresh) for row in many.tolist()}
         given = counts.tolist(), recalls, slots, found
         if self.last is None or self.last[0] != given:  # the same until a block is finished or a camera has gone on
             self.last = given, self._among(counts, recalls, slots, found)

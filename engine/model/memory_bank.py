@@ -132,11 +132,15 @@ class MemoryBank:
         self.rows[self.num_entries] = row
         self.num_entries += 1
 
-    @property
-    def cells(self) -> dict[tuple[int, int, int], list[int]]:
-        """Entries by where they were seen from. Those kept since it was last asked are read off the device now."""
+    def cells(self, last: Sequence[float] | None = None) -> dict[tuple[int, int, int], list[int]]:
+        """Entries by where they were seen from. last: from where the newest one was, if that is known here.
+
+        Of others kept since it was last asked, that is read off the device, so the host waits for it.
+        """
         if new := range(self.num_indexed, self.num_entries):
-            for index, pose in zip(new, self.poses[new.start : new.stop].tolist(), strict=True):
+            one = None if len(new) > 1 else last
+            seen_from = self.poses[new.start : new.stop].tolist() if one is None else [one]
+            for index, pose in zip(new, seen_from, strict=True):
                 self._cells.setdefault(self._cell(pose), []).append(index)
             self.num_indexed = self.num_entries
         return self._cells
@@ -153,13 +157,14 @@ class MemoryBank:
         """Forget all entries but the first `count`."""
         self.num_entries, self.num_indexed, self._cells, self._around = count, 0, {}, None
 
-    def candidates(self, now: Sequence[float]) -> list[int]:
+    def candidates(self, now: Sequence[float], fresh: bool = False) -> list[int]:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those of each cell and direction
-        around it. The same list until there is an entry more, or the camera is in another cell."""
+        around it. The same list until there is an entry more, or the camera is in another cell. fresh: the newest was
+        seen from there."""
         x, y, _ = self._cell(now)
         asked = x, y, self.num_entries
         if self._around is None or self._around[0] != asked:
-            look_up, found = self.cells.get, []
+            look_up, found = self.cells(now if fresh else None).get, []
             for dx, dy, sector in AROUND:
                 if entries := look_up((x + dx, y + dy, sector)):
                     found += entries[-SHARE:]

@@ -54,6 +54,7 @@ class Rollout:
         self.past: list[tuple[Tensor, Tensor]] = []  # "full": tokens [B, tokens, dim] and pose [B, SIZE] of all frames
         self.num_shown = 0  # "full": frames of the past that the cache shows
         self.pose = torch.zeros(batch, poses.SIZE, device=self.device)
+        self.here: tuple[Tensor, list[list[float]]] | None = None  # a pose of these, and the same on the host
         self.velocity = torch.zeros(batch, poses.SIZE, device=self.device)
         self.action = torch.zeros(batch, model.settings.action_size, device=self.device)  # the last one
         self.anchor = torch.zeros(batch, 2, device=self.device)
@@ -158,6 +159,12 @@ class Rollout:
             self._show_past()
         return asked
 
+    def present(self) -> list[list[float]]:
+        """Where the cameras are [B, SIZE], on the host. It waits for that, unless it came with the frames."""
+        if self.here is None or self.here[0] is not self.pose:
+            self.here = self.pose, self.pose.tolist()
+        return self.here[1]
+
     def _time(self) -> Tensor:
         """The number of the coming frame, [B, 1]."""
         if self.told_time[0] != self.num_frames:
@@ -183,7 +190,8 @@ class Rollout:
         has gone too far from its anchor, so that the host waits for all at once.
         """
         num_slots = self.slots.shape[1]
-        asked = None if self.memory == "none" else self.banks.candidates(views, num_slots)
+        fresh = self.num_frames % self.model.settings.block_frames == 0
+        asked = None if self.memory == "none" else self.banks.candidates(self.present, num_slots, fresh)
         if asked is None:
             nothing = np.zeros(0, dtype=np.int64)
             return views[:, -1], nothing, nothing, bool((far.cpu() >= ANCHOR_REACH).any())

@@ -27,7 +27,7 @@ def test_fed_equals_observed(make_subject, monkeypatch, memory, count):
     torch.testing.assert_close(fed.recent_poses, observed.recent_poses, rtol=0, atol=0)
     torch.testing.assert_close(fed.recent_tokens, observed.recent_tokens, rtol=1e-4, atol=1e-4)
     for one, two in zip(fed.banks, observed.banks, strict=True):
-        assert one.num_entries == two.num_entries == count // 3 and one.cells == two.cells
+        assert one.num_entries == two.num_entries == count // 3 and one.cells() == two.cells()
         torch.testing.assert_close(one.poses, two.poses, rtol=0, atol=0)
         assert (one.tokens.int() - two.tokens.int()).abs().max() <= 1
     for index in range(count, count + 4):

@@ -145,10 +145,15 @@ def test_the_host_waits_once_for_a_choice(counter: Launches, monkeypatch: pytest
     bank = rollout.banks[0]
     while bank.num_entries <= CANDIDATES:
         bank.put(bank.rows[0])
-    bank.cells  # noqa: B018  reads the poses of all those off the device
+    bank.cells()  # reads the poses of all those off the device
+    for index in range(HISTORY + 6, HISTORY + 12):
+        rollout.here = rollout.pose, rollout.pose.tolist()  # as it comes with a frame
+        waits.clear()
+        step(rollout, index)
+        assert waits == ["cpu", "numpy"], "once there are many, no more"
     waits.clear()
     rollout.propose(torch.zeros(1, 3))
-    assert waits == ["tolist", "cpu", "numpy"], "where the camera is, once there are many"
+    assert waits == ["tolist", "cpu", "numpy"], "where the camera is, if that is not known"
 
 
 def test_few_numbers_of_entries_are_shown_at_once() -> None:

@@ -41,7 +41,7 @@ def select(held: list[MemoryBank], views: torch.Tensor, slots: int) -> np.ndarra
     banks = Banks(SETTINGS, torch.device("cpu"), len(held))
     for row, bank in enumerate(held):
         banks[row] = bank
-    asked = banks.candidates(views, slots)
+    asked = banks.candidates(lambda: views[:, -1].tolist(), slots)
     assert asked is not None
     valid, newest = read_told(asked.told)
     index, filled = choose(asked.seen_from, valid, views, int(asked.free.max()), SETTINGS.fov, newest)
@@ -98,7 +98,7 @@ def test_candidates_are_looked_up_anew_where_entries_or_the_camera_are_others() 
     assert bank.candidates(there) == [0, *range(3, last + 1)]
     bank.keep(last)  # and another one in its place
     bank.put(bank_of(place + 40).rows[0])
-    assert bank.candidates(away) == [1, *range(3, last + 1)] and last in bank.cells[bank._cell(away)]
+    assert bank.candidates(away) == [1, *range(3, last + 1)] and last in bank.cells()[bank._cell(away)]
 
 
 def test_banks_choose_together_as_each_does_alone() -> None:
@@ -151,11 +151,15 @@ def test_rows_of_any_size_hold_what_was_packed_to_the_bit() -> None:
 
 
 def test_what_a_choice_is_told_follows_what_there_is_and_what_was_decided() -> None:
-    banks, views = Banks(SETTINGS, torch.device("cpu"), 1), torch.zeros(1, 2, 4)
+    banks = Banks(SETTINGS, torch.device("cpu"), 1)
+
+    def here() -> list[list[float]]:
+        return [[0.0] * 4]
+
     banks[0] = bank_of(torch.arange(5.0)[:, None].expand(-1, 4))
 
     def told() -> tuple[list[int], list[float], int]:
-        asked = banks.candidates(views, 6)
+        asked = banks.candidates(here, 6)
         assert asked is not None
         assert asked.told.tolist() == [[*asked.entries[0].tolist(), banks[0].num_entries]]
         return asked.entries[0].tolist(), asked.seen_from[0, :, 0].tolist(), int(asked.free[0])
@@ -167,7 +171,7 @@ def test_what_a_choice_is_told_follows_what_there_is_and_what_was_decided() -> N
     banks[0].recall = Recall(pinned=(2,))
     assert told()[0] == [0, 1, -1, 3, 4] and told()[2] == 4
     banks[0].recall = Recall(on=False)
-    assert banks.candidates(views, 6) is None
+    assert banks.candidates(here, 6) is None
     banks[0].recall = Recall()
     banks[0].put(banks[0].rows[0].clone())
     assert told()[0] == [0, 1, 2, 3, 4, 5]
