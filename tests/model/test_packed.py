@@ -24,9 +24,17 @@ def kind(request: pytest.FixtureRequest) -> torch.dtype:
     return request.param
 
 
+@pytest.fixture
+def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is of int8, as on most processors."""
+    monkeypatch.setattr(int8, "is_fast", lambda: False)
+
+
 @pytest.fixture(params=SIZES)
-def layer(request: pytest.FixtureRequest, kind: torch.dtype) -> nn.Linear:
+def layer(request: pytest.FixtureRequest, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> nn.Linear:
     torch.manual_seed(0)
+    if kind == torch.float32:  # those of int8 have tests of their own
+        monkeypatch.setattr(int8, "is_fast", lambda: False)
     layer = nn.Linear(*request.param).to(kind)
     pack(layer)
     if not isinstance(layer.forward, Packed):
@@ -66,6 +74,7 @@ def test_other_numbers_are_left_as_they_are() -> None:
     assert not isinstance(layer.forward, Packed)
 
 
+@pytest.mark.usefixtures("plainly")
 @torch.no_grad()
 def test_a_perceptron_in_float32_is_what_it_was() -> None:
     torch.manual_seed(0)
@@ -80,6 +89,7 @@ def test_a_perceptron_in_float32_is_what_it_was() -> None:
         assert layer.think(x).requires_grad
 
 
+@pytest.mark.usefixtures("plainly")
 @torch.no_grad()
 def test_convolutions_in_float32_are_what_they_were() -> None:
     torch.manual_seed(0)
@@ -120,11 +130,11 @@ def test_what_is_no_number_is_spread_without_complaint() -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_large_products_of_one_session_are_of_int8() -> None:
-    layer = nn.Linear(384, 1152).to(torch.bfloat16)
+def test_large_products_of_one_session_are_of_int8(kind: torch.dtype) -> None:
+    layer = nn.Linear(384, 1152).to(kind)
     pack(layer)
     assert isinstance(layer.forward, Packed) and layer.forward.in_int8
-    x = torch.randn(1, 1, 64, 384).to(torch.bfloat16)
+    x = torch.randn(1, 1, 64, 384).to(kind)
     assert 0 < off(layer(x), plain(layer, x)) < 0.02
     layer.weight.mul_(-2)
     assert off(layer(x), plain(layer, x)) < 0.02
@@ -134,12 +144,12 @@ def test_large_products_of_one_session_are_of_int8() -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_a_perceptron_in_int8_is_what_it_was() -> None:
+def test_a_perceptron_in_int8_is_what_it_was(kind: torch.dtype) -> None:
     torch.manual_seed(0)
     layer = Layer(ModelSettings())
     nn.init.normal_(layer.down.weight, std=0.05)
-    layer.to(torch.bfloat16)
-    x = torch.randn(1, 1, 64, 384).to(torch.bfloat16)
+    layer.to(kind)
+    x = torch.randn(1, 1, 64, 384).to(kind)
     before = layer.think(x)
     pack(layer)
     assert isinstance(layer.think, PackedThought)
@@ -149,10 +159,10 @@ def test_a_perceptron_in_int8_is_what_it_was() -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_wide_convolutions_of_one_picture_are_of_int8() -> None:
+def test_wide_convolutions_of_one_picture_are_of_int8(kind: torch.dtype) -> None:
     torch.manual_seed(0)
-    block = ResidualBlock(160).to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x = torch.randn(1, 160, 24, 40).to(torch.bfloat16).sigmoid()
+    block = ResidualBlock(160).to(kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = torch.randn(1, 160, 24, 40).to(kind).sigmoid()
     before = block.conv1(x)
     pack(block)
     assert isinstance(block.conv1.forward, PackedConvolution)
@@ -162,7 +172,7 @@ def test_wide_convolutions_of_one_picture_are_of_int8() -> None:
     assert off(block.conv1(part), F.conv2d(part, block.conv1.weight, block.conv1.bias, padding=1)) < 0.02
     block.conv1.weight.mul_(-2)
     assert off(block.conv1(x), before) > 1
-    encoder = Encoder(CodecSettings(encoder_widths=[128], encoder_depths=[1])).to(torch.bfloat16)
+    encoder = Encoder(CodecSettings(encoder_widths=[128], encoder_depths=[1])).to(kind)
     pack(encoder)
     assert not any(isinstance(part.forward, PackedConvolution) for part in encoder.modules())
 
