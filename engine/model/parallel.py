@@ -248,10 +248,7 @@ def look(
         where = torch.cat([where, chunk.block_poses[rows, rebuild]], dim=1)
         actions = torch.cat([actions, torch.zeros_like(chunk.block_actions[rows, rebuild])], dim=1)
         ages = torch.arange(1 - settings.block_frames, 1, device=asked.device).expand(len(asked), -1)
-        time, known = (
-            torch.cat([time, ages], dim=1),
-            torch.cat([known, torch.zeros_like(known[:, : ages.shape[1]])], dim=1),
-        )
+        time, known = torch.cat([time, ages], dim=1), torch.cat([known, known.new_zeros(ages.shape)], dim=1)
         seen = torch.cat([seen, seen.new_zeros(len(seen), settings.block_frames, *seen.shape[2:])], dim=1)
     scaled = model.scale_action(actions)
     return Looked(memory, recent, time, where, scaled, known.bool(), seen, asked, nearness, swept, carried)
