@@ -1,7 +1,7 @@
 """A network's products on a CPU: matrices laid out once, and the large ones of a single session in int8 (int8.py).
 
-int8 goes with bfloat16 and with float32, where the processor multiplies it fast. Where it does not, nothing is rounded
-that was not before.
+int8 goes with bfloat16. Where the network computes in float32, only convolutions are of int8: of matrices it would cost
+the next frame .2 dB (docs/log.md). Where the processor does not multiply it fast, nothing is rounded that was not before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.model.layers import Layer
 log = logging.getLogger(__name__)
 ROWS = 64  # of the products that the layout is best for: about the tokens of one frame
 SMALLEST = 4096  # numbers of a matrix below which a layout does not pay
-SMALLEST_INT8 = {torch.bfloat16: 384 * 1024, torch.float32: 128 * 1024}  # nor int8: the other factor is to be spread
+SMALLEST_INT8 = 384 * 1024  # and int8 does not: what is saved goes into spreading the other factor
 FEWEST_ROWS = 32  # of an int8 product, and of one in float32 that gains by a layout
 NARROWEST = 128  # channels on both sides of a convolution; narrower ones gain less, and the picture shows their error
 
@@ -30,8 +30,8 @@ class Packed:
 
     def __init__(self, layer: nn.Linear) -> None:
         self.layer = layer
-        self.exact = layer.weight.dtype == torch.float32
-        self.in_int8 = layer.weight.numel() >= SMALLEST_INT8.get(layer.weight.dtype, math.inf) and int8.is_fast()
+        self.exact = layer.weight.dtype == torch.float32  # so nothing is multiplied in int8
+        self.in_int8 = not self.exact and layer.weight.numel() >= SMALLEST_INT8 and int8.is_fast()
         self._pack()
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -76,12 +76,11 @@ class PackedThought:
 
     def __call__(self, x: Tensor) -> Tensor:
         """[B, frames, tokens, dim] -> the same shape."""
-        if self.up.takes_int8(x) and self.down.in_int8:
-            between = self.up.multiply(int8.spread(x), torch.float32, "relu")
-            return self.down.multiply(int8.spread_squares(between), x.dtype)
         if self.up.exact and not torch.is_grad_enabled() and x.dtype == torch.float32:
             return self.down(self.up.multiply_plain(x, "relu").square_())
-        return self.plain(x)
+        if not self.up.takes_int8(x):
+            return self.plain(x)
+        return self.down.multiply(int8.spread_squares(self.up.multiply(int8.spread(x), torch.float32, "relu")), x.dtype)
 
 
 class PackedConvolution:

@@ -242,7 +242,8 @@ def look(
     seen = model.generator.reproject.read(carried).unflatten(0, asked.shape[:2])
     time = torch.arange(total, device=asked.device).expand(len(asked), total)
     recent = model.generator.recent(clean, model.place(time[:, :-1], chunk.poses[:, :-1]), dated=True)
-    where, time, actions, known = asked, time[:, window:], chunk.actions[:, window:], torch.ones_like(asked[..., 0])
+    where, time, actions = asked, time[:, window:], chunk.actions[:, window:]
+    known = torch.ones(asked.shape[:2], dtype=torch.bool, device=asked.device)
     if rebuild is not None:
         rows = torch.arange(len(asked), device=asked.device)
         where = torch.cat([where, chunk.block_poses[rows, rebuild]], dim=1)
@@ -251,7 +252,7 @@ def look(
         time, known = torch.cat([time, ages], dim=1), torch.cat([known, known.new_zeros(ages.shape)], dim=1)
         seen = torch.cat([seen, seen.new_zeros(len(seen), settings.block_frames, *seen.shape[2:])], dim=1)
     scaled = model.scale_action(actions)
-    return Looked(memory, recent, time, where, scaled, known.bool(), seen, asked, nearness, swept, carried)
+    return Looked(memory, recent, time, where, scaled, known, seen, asked, nearness, swept, carried)
 
 
 def _carry(

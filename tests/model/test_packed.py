@@ -31,10 +31,8 @@ def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=SIZES)
-def layer(request: pytest.FixtureRequest, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> nn.Linear:
+def layer(request: pytest.FixtureRequest, kind: torch.dtype) -> nn.Linear:
     torch.manual_seed(0)
-    if kind == torch.float32:  # those of int8 have tests of their own
-        monkeypatch.setattr(int8, "is_fast", lambda: False)
     layer = nn.Linear(*request.param).to(kind)
     pack(layer)
     if not isinstance(layer.forward, Packed):
@@ -74,7 +72,6 @@ def test_other_numbers_are_left_as_they_are() -> None:
     assert not isinstance(layer.forward, Packed)
 
 
-@pytest.mark.usefixtures("plainly")
 @torch.no_grad()
 def test_a_perceptron_in_float32_is_what_it_was() -> None:
     torch.manual_seed(0)
@@ -130,11 +127,11 @@ def test_what_is_no_number_is_spread_without_complaint() -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_large_products_of_one_session_are_of_int8(kind: torch.dtype) -> None:
-    layer = nn.Linear(384, 1152).to(kind)
+def test_large_products_of_one_session_are_of_int8() -> None:
+    layer = nn.Linear(384, 1152).to(torch.bfloat16)
     pack(layer)
     assert isinstance(layer.forward, Packed) and layer.forward.in_int8
-    x = torch.randn(1, 1, 64, 384).to(kind)
+    x = torch.randn(1, 1, 64, 384).to(torch.bfloat16)
     assert 0 < off(layer(x), plain(layer, x)) < 0.02
     layer.weight.mul_(-2)
     assert off(layer(x), plain(layer, x)) < 0.02
@@ -144,12 +141,12 @@ def test_large_products_of_one_session_are_of_int8(kind: torch.dtype) -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_a_perceptron_in_int8_is_what_it_was(kind: torch.dtype) -> None:
+def test_a_perceptron_in_int8_is_what_it_was() -> None:
     torch.manual_seed(0)
     layer = Layer(ModelSettings())
     nn.init.normal_(layer.down.weight, std=0.05)
-    layer.to(kind)
-    x = torch.randn(1, 1, 64, 384).to(kind)
+    layer.to(torch.bfloat16)
+    x = torch.randn(1, 1, 64, 384).to(torch.bfloat16)
     before = layer.think(x)
     pack(layer)
     assert isinstance(layer.think, PackedThought)
