@@ -1,7 +1,7 @@
 """A network's products on a CPU: matrices laid out once, and the large ones of a single session in int8 (int8.py).
 
-int8 goes with bfloat16. Where the network computes in float32, only convolutions are of int8: of matrices it would cost
-the next frame .2 dB (docs/log.md). Where the processor does not multiply it fast, nothing is rounded that was not before.
+int8 goes with bfloat16. Where the network computes in float32, convolutions alone are of int8: of matrices it would
+cost the next frame .2 dB (docs/log.md). A processor that does not multiply it fast rounds nothing that was not before.
 """
 
 from __future__ import annotations
