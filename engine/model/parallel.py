@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.attention import FrameMask
 from engine.model.network import WorldModel
-from engine.model.reprojection import Shown
+from engine.model.reprojection import Shown, pick_one_too
 from engine.model.settings import ModelSettings
 from engine.model.sweep import OLDER, shrink
 from engine.model.warping import Carried
@@ -188,12 +188,13 @@ class Looked(NamedTuple):
 
 def look_back(
     model: WorldModel, chunk: Chunk, blocks: Shown, pictures: Tensor, nearness: Tensor, asked: Tensor,
-    blind: Tensor | None,
+    blind: Tensor | None, rebuild: Tensor | None,
 ) -> Carried:  # fmt: skip
     """Carry blocks and the last clean frames over into a chunk's frames, one row for each.
 
     pictures: [B, N, 3, height, width] of the last N clean frames, with their nearness; the last C come just before the
-    frames to predict. blind: bool [B, 2], chunks that do without the last frame, and without the blocks.
+    frames to predict. blind: bool [B, 2], chunks that do without the last frame, and without the blocks. rebuild: see
+    look; into the frames of that block its entry's frame is carried, alone.
     """
     slots, count, frames = model.settings.memory_entries, pictures.shape[1], asked.shape[1]
     there = torch.ones(pictures.shape[:2], dtype=torch.bool, device=pictures.device)
@@ -211,7 +212,11 @@ def look_back(
     )
     last = slots + count - frames + torch.arange(frames, device=asked.device).expand(len(asked), -1)
     reproject = model.generator.reproject
-    return reproject.carry_over(everything, reproject.pick(everything, last, asked))
+    picked = reproject.pick(everything, last, asked)
+    if rebuild is not None:
+        rows = torch.arange(len(rebuild), device=rebuild.device)
+        picked = pick_one_too(picked, rebuild, chunk.block_poses[rows, rebuild])
+    return reproject.carry_over(everything, picked)
 
 
 def look(
@@ -221,7 +226,8 @@ def look(
 ) -> Looked:  # fmt: skip
     """What comes before a chunk's C frames, and before the R frames of one block to rebuild, as `model` sees it.
 
-    drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot whose R frames are to be rebuilt from its entry;
+    drop: bool [B, W + C], clean frames to hide; rebuild: [B], the slot whose R frames are to be rebuilt from its entry,
+    the last of them a picture that it keeps;
     plain: how many chunks, from the first, have the exact last frames of blocks as their entries, instead of the memory
     model's; context: clean frames to show in place of chunk.latents; pictured: to carry over in place of those; blind:
     see look_back. carried: views that another network carried over, by its own nearness; then they serve here too.
@@ -242,8 +248,8 @@ def look(
     swept = nearness
     if carried is None:
         latents = shown if pictured is None else pictured
-        swept, carried = _carry(model, chunk, latents, block_tokens, nearness, asked, blind)
-    seen = model.generator.reproject.read(carried).unflatten(0, asked.shape[:2])
+        swept, carried = _carry(model, chunk, latents, block_tokens, nearness, asked, blind, rebuild)
+    seen = model.generator.reproject.read(carried).unflatten(0, (len(asked), -1))
     time = torch.arange(total, device=asked.device).expand(len(asked), total)
     recent = model.generator.recent(clean, model.place(time[:, :-1], chunk.poses[:, :-1]), dated=True)
     where, time, actions = asked, time[:, window:], chunk.actions[:, window:]
@@ -254,14 +260,13 @@ def look(
         actions = torch.cat([actions, torch.zeros_like(chunk.block_actions[rows, rebuild])], dim=1)
         ages = torch.arange(1 - settings.block_frames, 1, device=asked.device).expand(len(asked), -1)
         time, known = torch.cat([time, ages], dim=1), torch.cat([known, known.new_zeros(ages.shape)], dim=1)
-        seen = torch.cat([seen, seen.new_zeros(len(seen), settings.block_frames, *seen.shape[2:])], dim=1)
     scaled = model.scale_action(actions)
     return Looked(memory, recent, time, where, scaled, known, seen, asked, nearness, swept, carried)
 
 
 def _carry(
     model: WorldModel, chunk: Chunk, latents: Tensor, block_tokens: Tensor, nearness: Tensor, asked: Tensor,
-    blind: Tensor | None,
+    blind: Tensor | None, rebuild: Tensor | None,
 ) -> tuple[Tensor, Carried]:  # fmt: skip
     """Nearness of a chunk's clean frames, bettered by looking where that is used, and what is carried over by it."""
     window, sweep = model.settings.recent_frames, model.encoder.sweep
@@ -271,7 +276,7 @@ def _carry(
         guess = nearness[:, window - 1 :].detach()
         better = sweep.last(guess, shrink(pictures), chunk.poses[:, first:-1])
         nearness = torch.cat([nearness[:, : window - 1], better], dim=1)
-    return nearness, look_back(model, chunk, blocks, pictures, nearness[:, first:], asked, blind)
+    return nearness, look_back(model, chunk, blocks, pictures, nearness[:, first:], asked, blind, rebuild)
 
 
 def draw(model: WorldModel, looked: Looked, noisy: Tensor, level: Tensor, masks: Masks) -> Predicted:

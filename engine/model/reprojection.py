@@ -97,6 +97,18 @@ def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tenso
     return Picked(rows.unsqueeze(1), index, there, pose, own[:, 0])
 
 
+def pick_one_too(picked: Picked, one: Tensor, asked: Tensor) -> Picked:
+    """What was picked for the frames of B chunks, and then, for frames of theirs seen from `asked` [B, R, SIZE], frame
+    `one` [B] of `Shown` alone."""
+    rows, count = torch.arange(len(one), device=one.device).view(-1, 1, 1), picked.index.shape[1]
+    first = torch.arange(count, device=one.device) == 0
+    index = torch.where(first, one.view(-1, 1, 1), 0).expand(-1, asked.shape[1], -1)
+    there = first.expand_as(index)
+    more = rows.expand_as(index[..., :1]), index, there, asked, torch.zeros_like(there[..., 0])
+    both = (torch.cat([old.unflatten(0, (len(one), -1)), new], dim=1) for old, new in zip(picked, more, strict=True))
+    return Picked(*(part.flatten(0, 1) for part in both))
+
+
 @kept
 def _rows(batch: int, frames: int, device: torch.device) -> Tensor:
     return torch.arange(batch, device=device).repeat_interleave(frames)
