@@ -17,6 +17,7 @@ from engine.model.graphs import Capture, Graphs, capture_on
 from engine.model.kv_cache import KVCache, span
 from engine.model.memory import quantise, restore
 from engine.model.network import WorldModel
+from engine.model.pictures import Pictures
 from engine.model.reprojection import Picked, Shown
 from engine.model.rope import Place, place_tokens
 from engine.model.sampler import denoise
@@ -62,6 +63,7 @@ class Passes:
         self.lazy = device.type == "cpu" and record is None
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
+        self.pictures = Pictures() if self.lazy and batch == 1 else None
         self.weighs = False  # whether the next frame tells how much it attends to each slot
         self.weights: Tensor | None = None  # what the last frame told, [B, slots] (weighing.py)
 
@@ -72,6 +74,8 @@ class Passes:
         self.picture.zero_()
         self.undrawn.zero_()
         self.shown.nearness.fill_(1)
+        if self.pictures is not None:
+            self.pictures.clear()
         self.weighs, self.weights = False, None
 
     def look(
@@ -148,7 +152,9 @@ class Passes:
         where = rows[wanted], picked.index[wanted]
         for row, slot in zip(*(part.split(1 if self.batch == 1 else ENTRIES_AT_ONCE) for part in where), strict=True):
             if len(row):
-                self.shown.pictures[row, slot] = self.model.refer(self.latents[row, slot])
+                latents, refer = self.latents[row, slot], self.model.refer
+                found = refer(latents) if self.pictures is None else self.pictures.find(latents, refer)
+                self.shown.pictures[row, slot] = found
                 self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
 
     def show_last(
@@ -173,13 +179,10 @@ class Passes:
 
     def show_frames(self, entry: Entry, rows: Tensor, slots: Tensor) -> None:
         """Make the frames of K entries references, as `show` does beside keys and values."""
-        shown, place, last = self.shown, (rows, slots), self.model.settings.memory_entries
+        shown, place = self.shown, (rows, slots)
         frames = restore(entry.latents, entry.latent_scales, self.model.dtype)
         if self.lazy:
-            drawn = self.batch == 1 and torch.equal(frames, self.latents[:, last])  # just now, as the last frame
-            self.latents[place], self.undrawn[place] = frames, torch.full_like(rows, not drawn, dtype=torch.bool)
-            if drawn:
-                shown.pictures[place] = shown.pictures[:, last].clone()
+            self.latents[place], self.undrawn[place] = frames, torch.ones_like(rows, dtype=torch.bool)
         else:
             shown.pictures[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = entry.nearness.float(), entry.poses
@@ -232,11 +235,13 @@ class Passes:
         return ()
 
     def _memorise(self, ring: int | Tensor, latent: Tensor) -> Tensor:
-        settings = self.model.settings
+        settings, last = self.model.settings, self.model.settings.memory_entries
+        if self.pictures is not None:
+            self.pictures.put(self.latents[:, last], self.shown.pictures[:, last])
         block = torch.arange(1 - settings.block_frames, 1, device=latent.device).add(ring) % settings.recent_frames
         seen_from = self.recent_poses[:, block]
         entries = self.model.compress_blocks(self.recent_tokens[:, block], seen_from)
-        nearness = self.shown.nearness[:, settings.memory_entries]
+        nearness = self.shown.nearness[:, last]
         return pack(settings, [*quantise(entries), seen_from[:, -1], *quantise(latent), nearness])
 
     def _show(self, frames: bool, kept: Tensor, where: Tensor, anchor: Tensor) -> tuple[Tensor, ...]:
