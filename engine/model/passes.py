@@ -52,18 +52,20 @@ class Passes:
         frames = settings.memory_entries + 1  # one for each slot, and the last frame
         sides = settings.height, settings.width
         self.picture = torch.zeros(batch, 3, *sides, dtype=model.dtype, device=device)  # what was decoded last
+        # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded. Of a
+        # single session only the cells that are seen are read, of pictures in the type that they are sampled in.
+        self.lazy = device.type == "cpu" and record is None
+        self.alone = self.lazy and batch == 1 and not model.compiled
+        sampled = torch.promote_types(model.dtype, torch.float32) if self.alone else model.dtype
         self.shown = Shown(
-            torch.zeros(batch, frames, 3, *sides, dtype=model.dtype, device=device),
+            torch.zeros(batch, frames, 3, *sides, dtype=sampled, device=device),
             torch.ones(batch, frames, rows, columns, device=device),
             torch.zeros(batch, frames, poses.SIZE, device=device),
             torch.zeros(batch, frames, dtype=torch.bool, device=device),
         )
-
-        # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded.
-        self.lazy = device.type == "cpu" and record is None
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
-        self.pictures = Pictures() if self.lazy and batch == 1 else None
+        self.pictures = Pictures() if self.alone else None
         self.weighs = False  # whether the next frame tells how much it attends to each slot
         self.weights: Tensor | None = None  # what the last frame told, [B, slots] (weighing.py)
 
@@ -141,8 +143,11 @@ class Passes:
         picked = self.model.generator.reproject.pick(self.shown, last, asked.unsqueeze(1))
         if self.lazy:
             self._draw(picked)
-        carried = self.model.generator.reproject.carry_over(self.shown, picked)
-        reference = self.model.generator.reproject.read(carried).unsqueeze(1)
+        reproject = self.model.generator.reproject
+        if self.alone:
+            reference = reproject.read_seen(self.shown, picked).unsqueeze(1)
+        else:
+            reference = reproject.read(reproject.carry_over(self.shown, picked)).unsqueeze(1)
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
 
     def _draw(self, picked: Picked) -> None:
@@ -154,7 +159,7 @@ class Passes:
             if len(row):
                 latents, refer = self.latents[row, slot], self.model.refer
                 found = refer(latents) if self.pictures is None else self.pictures.find(latents, refer)
-                self.shown.pictures[row, slot] = found
+                self.shown.pictures[row, slot] = found.to(self.shown.pictures.dtype)
                 self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
 
     def show_last(
@@ -165,12 +170,13 @@ class Passes:
         Those before it, as far as there are any at its `time`, tell how near what it shows is.
         """
         shown, last = self.shown, self.model.settings.memory_entries
-        shown.pictures[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        picture = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        shown.pictures[:, last] = picture
         if self.lazy:
             self.latents[:, last] = latent
         guess, sweep, window = self.model.encoder.nearness(tokens), self.model.encoder.sweep, self.cache.window
         if sweep is not None:
-            self.recent_pictures[:, span(ring)] = shrink(shown.pictures[:, last : last + 1])
+            self.recent_pictures[:, span(ring)] = shrink(picture.unsqueeze(1))
             row = torch.arange(-min(OLDER, window - 1), 1, device=pose.device).add(ring) % window
             guess = sweep.last(guess, self.recent_pictures[:, row], self.recent_poses[:, row], time)
         shown.nearness[:, last] = guess[:, 0]
