@@ -140,15 +140,12 @@ class Passes:
         """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
         place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
         last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
-        picked = self.model.generator.reproject.pick(self.shown, last, asked.unsqueeze(1))
-        if self.lazy:
-            self._draw(picked)
         reproject = self.model.generator.reproject
-        if self.alone:
-            reference = reproject.read_seen(self.shown, picked).unsqueeze(1)
-        else:
-            reference = reproject.read(reproject.carry_over(self.shown, picked)).unsqueeze(1)
-        return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
+        given = self.shown, reproject.pick(self.shown, last, asked.unsqueeze(1))
+        if self.lazy:
+            self._draw(given[1])
+        reference = reproject.read_seen(*given) if self.alone else reproject.read(reproject.carry_over(*given))
+        return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference.unsqueeze(1)
 
     def _draw(self, picked: Picked) -> None:
         """Make the pictures of frames that were picked for the first time; of a single session one by one."""
