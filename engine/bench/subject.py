@@ -78,10 +78,10 @@ def unroll(rollout: Rollout, latents: Tensor, actions: Tensor, poses: Tensor, ow
     seen = [latents[:, index] for index in range(begin)]
     for index in range(begin, actions.shape[1]):
         latent, pose = rollout.propose(actions[:, index])
+        own = first <= index
         if index < max(own_from):
-            own = first <= index
             latent = torch.where(own[:, None, None, None], latent, latents[:, index].to(latent.dtype))
             pose = torch.where(own[:, None], pose, poses[:, index])
-        rollout.observe(latent, actions[:, index], pose)
+        rollout.observe(latent, actions[:, index], pose, own)
         seen.append(latent)
     return torch.stack(seen, dim=1)

@@ -118,6 +118,7 @@ class ChunkSampler:
             block_actions=store.actions[deep, frames],
             block_poses=relative_to(store.poses[deep, frames].flatten(1, 2), anchor).unflatten(1, frames.shape[1:]),
             block_before=relative_to(store.poses[rows, before], anchor),
+            own=torch.zeros_like(index, dtype=torch.bool),
             block_index=frames,
             filled=filled,
             nearness=store.nearness[rows, index],

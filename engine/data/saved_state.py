@@ -30,6 +30,7 @@ def pack(moments: Sequence[Moment], bank: MemoryBank, frame: np.ndarray) -> Name
     packed |= {
         "moments.numbers": torch.tensor(numbers, dtype=torch.int64),
         "moments.random": torch.stack([moment.random for moment in moments]),
+        "moments.own": torch.tensor([moment.own for moment in moments]),
         **{f"bank.{name}": getattr(bank, name)[:count] for name in BUFFERS},
         "frame": torch.from_numpy(frame),
     }
@@ -41,6 +42,8 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
 
     A random state that belongs to another kind of device is replaced by one drawn from the frame's number.
     """
+    if "moments.numbers" in tensors:  # files of before did not say who drew a frame
+        tensors.setdefault("moments.own", torch.ones(len(tensors["moments.numbers"]), dtype=torch.bool))
     _check(tensors, settings)
     frame = tensors["frame"].numpy()
     bank = MemoryBank(settings, device)
@@ -56,6 +59,7 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
                 slots=tuple(slots),
                 num_entries=num_entries,
                 random=_random(tensors["moments.random"][row], num_frames, device),
+                own=bool(tensors["moments.own"][row]),
                 picture=zlib.compress(frame.tobytes(), 1) if row + 1 == len(numbers) else None,
                 **one,
             )
@@ -86,6 +90,7 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
         "moments.anchor": ((count, 2), (torch.float32,)),
         "moments.numbers": ((count, 2 + settings.memory_entries), (torch.int64,)),
         "moments.random": ((count, *random), (torch.uint8,)),
+        "moments.own": ((count,), (torch.bool,)),
         "bank.tokens": ((held, settings.frame_tokens, settings.memory_dim), (torch.int8,)),
         "bank.scales": ((held, settings.frame_tokens, 1), (torch.float16,)),
         "bank.poses": ((held, poses.SIZE), (torch.float32,)),

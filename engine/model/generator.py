@@ -21,6 +21,7 @@ from engine.model.layers import (
     rms,
     to_patches,
 )
+from engine.model.pushes import Pushes
 from engine.model.rope import Place
 from engine.model.settings import ModelSettings
 from engine.model.sweep import Sweep
@@ -121,7 +122,7 @@ class Generator(nn.Module):
         self.layers = nn.ModuleList(Layer(settings, modulated=True) for _ in range(settings.layers))
         self.recent = ContextReader(dim, settings.layers, settings)
         self.remembered = ContextReader(settings.memory_dim, len(settings.memory_readers), settings)
-        self.momentum = Momentum(settings)
+        self.momentum = Pushes(settings) if settings.pushes else Momentum(settings)
         self.reproject = Reprojector(settings)
         self.refer = nn.Linear(settings.patch_dim + settings.patch**2, dim, bias=False)
         self.to_patches = nn.Linear(dim, 2 * settings.patch_dim)

@@ -31,6 +31,7 @@ class Moment:
     slots: tuple[int, ...]  # which entry each memory slot holds, -1 for none
     num_entries: int  # in the bank
     random: Tensor  # uint8, the generator's state
+    own: bool  # whether the network drew it
     picture: bytes | None = None  # the frame as it was told, zlib; None where the latent's decoding is the frame
     recall: Recall = Recall()  # what of memory the next frame may use
 
@@ -47,6 +48,7 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, picture: bytes | N
         slots=tuple(rollout.slots[0].tolist()),
         num_entries=rollout.banks[0].num_entries,
         random=rollout.randoms[0].get_state(),
+        own=rollout.own,
         picture=picture,
         recall=rollout.banks[0].recall,
     )
@@ -83,6 +85,6 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
         rollout.recent_poses[:, ring] = moment.pose
         if last.num_frames - moment.num_frames <= seen:
             time = torch.full((1, 1), moment.num_frames - 1, device=model.device)
-            rollout.passes.show_last(ring, moment.latent, tokens, moment.pose, time)
+            rollout.passes.show_last(ring, moment.latent, tokens, moment.pose, time, moment.own)
     rollout.cache.clear()
     rollout.show_again()

@@ -42,6 +42,7 @@ class Chunk:
     block_before: Tensor
     block_index: Tensor
     filled: Tensor
+    own: Tensor | None = None  # bool [B, W + C], which of the frames the network drew; None: none of them
     nearness: Tensor | None = None  # [B, W + C, rows, columns], the game's own; zeros where it does not tell
 
 
@@ -161,7 +162,7 @@ def show_blocks(model: WorldModel, block_tokens: Tensor, chunk: Chunk) -> Shown:
         frames = model.refer(chunk.block_latents)
         pictures = frames[:, :, -1]
         nearness = sweep.last_of_blocks(nearness.detach(), shrink(frames), chunk.block_poses)
-    return Shown(pictures, nearness, chunk.block_poses[:, :, -1], chunk.filled)
+    return Shown(pictures, nearness, chunk.block_poses[:, :, -1], chunk.filled, torch.zeros_like(chunk.filled))
 
 
 class Looked(NamedTuple):
@@ -196,7 +197,9 @@ def look_back(
     """
     slots, count, frames = model.settings.memory_entries, pictures.shape[1], asked.shape[1]
     there = torch.ones(pictures.shape[:2], dtype=torch.bool, device=pictures.device)
-    filled = blocks.there
+    filled, own = blocks.there, torch.zeros_like(there)
+    if chunk.own is not None:
+        own = chunk.own[:, -1 - count : -1]
     if blind is not None:
         there, filled = there & ~blind[:, :1], filled & ~blind[:, 1:]
     everything = Shown(
@@ -204,6 +207,7 @@ def look_back(
         torch.cat([blocks.nearness, nearness], dim=1),
         torch.cat([blocks.poses, chunk.poses[:, -1 - count : -1]], dim=1),
         torch.cat([filled, there], dim=1),
+        torch.cat([blocks.own, own], dim=1),
     )
     last = slots + count - frames + torch.arange(frames, device=asked.device).expand(len(asked), -1)
     reproject = model.generator.reproject

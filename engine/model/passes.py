@@ -15,6 +15,7 @@ from engine.model import pose as poses
 from engine.model.entry import Entry, pack, unpack
 from engine.model.graphs import Capture, Graphs, capture_on
 from engine.model.kv_cache import KVCache, span
+from engine.model.machine import constant
 from engine.model.memory import quantise, restore
 from engine.model.network import WorldModel
 from engine.model.pictures import Pictures
@@ -57,11 +58,12 @@ class Passes:
         self.lazy = device.type == "cpu" and record is None
         self.alone = self.lazy and batch == 1 and not model.compiled
         sampled = torch.promote_types(model.dtype, torch.float32) if self.alone else model.dtype
+        self.flags = torch.zeros(2, batch, frames, dtype=torch.bool, device=device)
         self.shown = Shown(
             torch.zeros(batch, frames, 3, *sides, dtype=sampled, device=device),
             torch.ones(batch, frames, rows, columns, device=device),
             torch.zeros(batch, frames, poses.SIZE, device=device),
-            torch.zeros(batch, frames, dtype=torch.bool, device=device),
+            *self.flags,
         )
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
@@ -107,18 +109,18 @@ class Passes:
         return latent, pose
 
     def commit(
-        self, ring: int, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor, previous: Tensor,
-        anchor: Tensor, time: Tensor,
+        self, ring: int, finishes: bool, decoded: bool, own: bool, latent: Tensor, action: Tensor, pose: Tensor,
+        previous: Tensor, anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         """Write a finished frame into place `ring` of the recent ones. previous: the pose of the frame before it.
 
-        decoded: whether this latent was the last that `decode` was given.
+        decoded: whether this latent was the last that `decode` was given. own: whether the network drew it.
 
         Returns its motion, and, where it finishes a block, what the banks keep of that (see entry.py), [B, bytes].
         """
         given = latent, action, pose, previous, anchor, time
         place = ring if self.graphs.record is None else None  # found by the device: one recording serves for all
-        motion, *kept = self.graphs.call(self._commit, (place, finishes, decoded), *given)
+        motion, *kept = self.graphs.call(self._commit, (place, finishes, decoded, own), *given)
         return motion, kept[0] if kept else None
 
     def rewrite(self, anchor: Tensor, time: Tensor) -> None:
@@ -160,8 +162,9 @@ class Passes:
                 self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
 
     def show_last(
-        self, ring: int | Tensor, latent: Tensor, tokens: Tensor, pose: Tensor, time: Tensor, decoded: bool = False
-    ) -> None:
+        self, ring: int | Tensor, latent: Tensor, tokens: Tensor, pose: Tensor, time: Tensor, own: bool,
+        decoded: bool = False,
+    ) -> None:  # fmt: skip
         """Make the frame just committed, with its tokens [B, 1, ...], a reference for the next one.
 
         Those before it, as far as there are any at its `time`, tell how near what it shows is.
@@ -178,7 +181,7 @@ class Passes:
             guess = sweep.last(guess, self.recent_pictures[:, row], self.recent_poses[:, row], time)
         shown.nearness[:, last] = guess[:, 0]
         shown.poses[:, last] = pose
-        shown.there[:, last].fill_(True)
+        self.flags[:, :, last] = constant(((True,), (own,)), self.flags)
 
     def show_frames(self, entry: Entry, rows: Tensor, slots: Tensor) -> None:
         """Make the frames of K entries references, as `show` does beside keys and values."""
@@ -215,7 +218,7 @@ class Passes:
         return latent[:, 0], self.model.arrive(asked, motion[:, 0]), *weights
 
     def _commit(
-        self, place: int | None, finishes: bool, decoded: bool, latent: Tensor, action: Tensor, pose: Tensor,
+        self, place: int | None, finishes: bool, decoded: bool, own: bool, latent: Tensor, action: Tensor, pose: Tensor,
         previous: Tensor, anchor: Tensor, time: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         model, dtype = self.model, self.model.dtype
@@ -226,7 +229,7 @@ class Passes:
         self.recent_tokens[:, span(ring)] = tokens
         self.recent_poses[:, span(ring)] = pose.unsqueeze(1)
         self.cache.write_recent(ring, tokens, time, poses.relative_to(pose.unsqueeze(1), anchor))
-        self.show_last(ring, latent, tokens, pose, time, decoded)
+        self.show_last(ring, latent, tokens, pose, time, own, decoded)
         return (motion, self._memorise(ring, latent)) if finishes else (motion,)
 
     def _rewrite(self, anchor: Tensor, time: Tensor) -> tuple[Tensor, ...]:

@@ -23,19 +23,21 @@ from engine.model.settings import ModelSettings
 NEAREST, FARTHEST = 20.0, 0.05  # bounds of nearness, 1 / pose units
 BEHIND = 0.02  # a point this little in front of the camera, as a share of its distance, cannot be seen
 GEOMETRY = 6  # numbers that describe how a cell was found
+COARSER = 0.5  # logarithm of how much farther away memory may have seen a cell that a frame just drawn leaves to it
 
 
 class Shown(NamedTuple):
     """Frames that may be carried over, memory slots first; N is at least memory_entries + 1.
 
     pictures: [B, N, 3, height, width] in [-1, 1]; nearness: [B, N, rows, columns]; poses: [B, N, SIZE];
-    there: bool [B, N].
+    there: bool [B, N]; own: bool [B, N], whether the network drew it, of those that can be the last frame.
     """
 
     pictures: Tensor
     nearness: Tensor
     poses: Tensor
     there: Tensor
+    own: Tensor
 
 
 class Found(NamedTuple):
@@ -66,13 +68,15 @@ class Moved(NamedTuple):
 class Picked(NamedTuple):
     """Which frames are carried into each of N coming ones: K of `Shown`, the last one first.
 
-    rows and index, where in `Shown`: [N, 1] and [N, K]; there: bool [N, K]; pose: to look from, [N, SIZE].
+    rows and index, where in `Shown`: [N, 1] and [N, K]; there: bool [N, K]; pose: to look from, [N, SIZE]; own: bool
+    [N], whether the network drew the last frame.
     """
 
     rows: Tensor
     index: Tensor
     there: Tensor
     pose: Tensor
+    own: Tensor
 
 
 def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tensor) -> Picked:
@@ -83,14 +87,14 @@ def pick_views(settings: ModelSettings, shown: Shown, last: Tensor, asked: Tenso
     batch, frames = last.shape
     rows = _rows(batch, frames, last.device)
     index, pose = last.reshape(-1, 1), asked.flatten(0, 1)
-    there = shown.there[rows.unsqueeze(1), index]
+    there, own = (part[rows.unsqueeze(1), index] for part in (shown.there, shown.own))
     if count := min(settings.references, settings.memory_entries):
         slots = slice(0, settings.memory_entries)
         now, theirs, ours = pose.float().unsqueeze(1), shown.poses[rows, slots], shown.poses[rows.unsqueeze(1), index]
         same = (theirs == ours).all(dim=-1) & (now != ours).any(dim=-1) & there
         found = choose(theirs, shown.there[rows, slots] & ~same, now, count, settings.fov)
         index, there = (torch.cat(pair, dim=1) for pair in zip((index, there), found, strict=True))
-    return Picked(rows.unsqueeze(1), index, there, pose)
+    return Picked(rows.unsqueeze(1), index, there, pose, own[:, 0])
 
 
 @kept
@@ -112,11 +116,11 @@ def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled:
     forward, back = moves(there, now.expand_as(there))
     # Forward: where the views' own cells come to lie, so that the nearness of the coming frame's cells is known.
     near, x, y, ahead = carry(theirs, ray, down, forward)
-    left, top = (x / half + 1) * (columns / 2) - 0.5, y * focal + rows / 2 - 0.5
+    left, top = _cells(x, y, half, focal, rows, columns)
     asked = _spread(near, left, top, ahead, rows, columns)
     # Back: where each cell of the coming frame was.
     expected, x, y, ahead = carry(asked, ray, down, back)
-    left, top = (x / half + 1) * (columns / 2) - 0.5, y * focal + rows / 2 - 0.5
+    left, top = _cells(x, y, half, focal, rows, columns)
     inside = (left > -0.75) & (left < columns - 0.25) & (top > -0.75) & (top < rows - 0.25)
     seen = ahead & inside & (asked > 0) & filled.unsqueeze(-1)
     left, top = (torch.nan_to_num(part).clamp(-1e3, 1e3) for part in (left, top))  # a pose gone astray finds nothing
@@ -130,6 +134,17 @@ def find_cells(settings: ModelSettings, nearness: Tensor, there: Tensor, filled:
     newest = constant((1.0, *[0.0] * (there.shape[1] - 1)), there)[:, None].expand_as(magnified)
     geometry = torch.stack([magnified, mistaken, mistaken.abs(), turned, asked.clamp(max=4), newest], dim=-1)
     return Found(index, geometry, seen, asked, back)
+
+
+def leave_to_memory(found: Found, own: Tensor) -> Found:
+    """The same, but that a last frame of the network's `own`, bool [N], shows nothing that memory knows as well.
+
+    What is carried over from frame to frame is drawn anew each time and gets worse; a view of memory was drawn once.
+    So the last frame counts only where no other view sees a cell, or all see it from much farther away.
+    """
+    as_well = (found.seen & (found.geometry[..., 0] > -COARSER))[:, 1:].any(dim=1) & own.unsqueeze(1)
+    last = found.seen[:, :1] > as_well.unsqueeze(1)
+    return found._replace(seen=torch.cat([last, found.seen[:, 1:]], dim=1))
 
 
 @kept
@@ -164,6 +179,12 @@ def carry(nearness: Tensor, ray: Tensor, down: Tensor, moved: Moved) -> tuple[Te
     ahead = depth > BEHIND
     scale = depth.clamp(min=BEHIND).reciprocal()
     return nearness * scale, (across * cos - along * sin) * scale, (down + nearness * up) * scale, ahead
+
+
+def _cells(x: Tensor, y: Tensor, half: float, focal: float, rows: int, columns: int) -> tuple[Tensor, Tensor]:
+    """Columns and rows of cells, from how far to the right and down they are, as shares of their distance."""
+    middle, height = constant(((columns - 1) / 2, (rows - 1) / 2), x).unbind()
+    return torch.add(middle, x, alpha=columns / 2 / half), torch.add(height, y, alpha=focal)
 
 
 def _spread(near: Tensor, left: Tensor, top: Tensor, ahead: Tensor, rows: int, columns: int) -> Tensor:

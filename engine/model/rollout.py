@@ -41,6 +41,8 @@ class Rollout:
         self.device = model.device
         self.randoms = [torch.Generator(device=self.device).manual_seed(seed) for seed in seeds]
         self.decoded: Tensor | None = None  # the latents whose frames were fetched last
+        self.proposed: Tensor | None = None  # the latents that were generated last
+        self.own = False  # whether the last frames were these
         self.drawn: Tensor | None = None  # noise of the coming frame, if it was drawn ahead
         self.passes = passes = lend(model, batch, graphs and memory in ("blocks", "none"))
         if passes.graphs.record is not None:
@@ -91,16 +93,23 @@ class Rollout:
         # with other frames than in a session of its own.
         if self.passes.lazy:
             latent = as_kept(latent)
+        self.proposed = latent
         return latent, pose
 
     @torch.no_grad()
-    def observe(self, latent: Tensor, action: Tensor, pose: Tensor) -> None:
-        """Commit a finished frame: latent [B, ...] that followed `action` [B, size], seen from `pose` [B, SIZE]."""
+    def observe(self, latent: Tensor, action: Tensor, pose: Tensor, own: Tensor | None = None) -> None:
+        """Commit a finished frame: latent [B, ...] that followed `action` [B, size], seen from `pose` [B, SIZE].
+
+        own: bool [B], whether the network drew it; if not told, all or none, as it is what `propose` returned last.
+        """
         settings, pose = self.model.settings, pose.float()
         ring = self.num_frames % settings.recent_frames
         finishes = (self.num_frames + 1) % settings.block_frames == 0
+        self.own = latent is self.proposed
         given = latent, action, pose, self.pose, self.anchor, self._time()
-        self.velocity, kept = self.passes.commit(ring, finishes, latent is self.decoded, *given)
+        self.velocity, kept = self.passes.commit(ring, finishes, latent is self.decoded, self.own, *given)
+        if own is not None:
+            self.shown.own[:, settings.memory_entries] = own
         self.pose, self.action = pose, action
         self.num_frames += 1
         if self.memory == "full":

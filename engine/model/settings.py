@@ -51,6 +51,7 @@ class ModelSettings:
     references: int = 3  # of those, the ones whose frames are carried over into the coming view, beside the last frame
     reference_dim: int = 128  # width of the network that reads what is carried over
     sweep: bool = False  # whether older frames say how near things are (sweep.py)
+    pushes: bool = False  # whether the camera moves as keys push it, tick by tick (pushes.py); else by a perceptron
     foresees_height: bool = False  # whether the camera's rise and fall is foreseen with the rest of its motion
 
     def __post_init__(self) -> None:
@@ -59,6 +60,8 @@ class ModelSettings:
             raise ConfigError(f"frame size {self.height}x{self.width} is not a multiple of {stride} pixels")
         if self.dim % HEAD_DIM:
             raise ConfigError(f"dim {self.dim} is not a multiple of the head size {HEAD_DIM}")
+        if self.pushes and self.foresees_height:
+            raise ConfigError("pushes foresee no height: give pushes=true or foresees_height=true, not both")
         if self.block_frames > self.recent_frames:
             raise ConfigError(f"a block of {self.block_frames} frames does not fit {self.recent_frames} recent frames")
 

@@ -18,7 +18,17 @@ from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
 from engine.model.machine import kept
-from engine.model.reprojection import GEOMETRY, Found, Moved, Picked, Shown, carry, find_cells, pick_views
+from engine.model.reprojection import (
+    GEOMETRY,
+    Found,
+    Moved,
+    Picked,
+    Shown,
+    carry,
+    find_cells,
+    leave_to_memory,
+    pick_views,
+)
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
@@ -104,8 +114,9 @@ class Reprojector(nn.Module):
 
     def find(self, nearness: Tensor, seen_from: Tensor, picked: Picked) -> Found:
         """Where the cells of the coming frames lie in the frames that were picked of those of `Shown`."""
-        rows, index, there, pose = picked
-        return find_cells(self.settings, nearness[rows, index], seen_from[rows, index], there, pose)
+        rows, index, there, pose, own = picked
+        found = find_cells(self.settings, nearness[rows, index], seen_from[rows, index], there, pose)
+        return leave_to_memory(found, own)
 
     @torch.no_grad()
     def move(self, pictures: Tensor, picked: Picked, found: Found) -> Tensor:

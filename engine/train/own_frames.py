@@ -40,6 +40,8 @@ class OwnFrames:
         window = self.model.settings.recent_frames
         shape, device = chunk.latents[:, window:].shape, chunk.latents.device
         noise = heat * torch.randn(shape, generator=random, device=device, dtype=chunk.latents.dtype)
+        if chunk.own is None:
+            chunk = replace(chunk, own=torch.zeros(chunk.actions.shape[:2], dtype=torch.bool, device=device))
         given = (getattr(chunk, name) for name in READ)
         return self.graphs.call(self._roll_out, (tuple(levels),), noise, *given)[0]
 
@@ -62,6 +64,7 @@ class OwnFrames:
         pictured = 1 if sweep is None else OLDER + 1  # how many of the last frames are made pictures of
         pictures: list[Tensor] = []  # theirs, shrunk
         times = torch.arange(latents.shape[1], device=latents.device).expand(len(latents), -1)
+        own = times >= window if chunk.own is None else chunk.own | (times >= window)
         for index in range(latents.shape[1]):
             now = slice(index, index + 1)
             if index >= window:
@@ -86,18 +89,15 @@ class OwnFrames:
                     if sweep is not None:
                         past = slice(index + 1 - len(pictures), index + 1)
                         nearness = sweep.last(nearness, torch.cat(pictures, dim=1), chunk.poses[:, past])
-                    shown = _add_last(blocks, picture, nearness, pose)
+                    shown = _add_last(blocks, picture, nearness, pose, own[:, now])
             self.cache.write_frames(index % window, kv.to(self.dtype))
         return latents
 
 
-def _add_last(blocks: Shown, pictures: Tensor, nearness: Tensor, pose: Tensor) -> Shown:
+def _add_last(blocks: Shown, pictures: Tensor, nearness: Tensor, pose: Tensor, own: Tensor) -> Shown:
     """Memory slots' frames and the last frame [B, 1, ..], in the order in which the reprojector wants them."""
-    there = torch.ones_like(blocks.there[:, :1])
-    pairs = zip(
-        (blocks.pictures, blocks.nearness, blocks.poses, blocks.there), (pictures, nearness, pose, there), strict=True
-    )
-    return Shown(*(torch.cat([old, new.to(old.dtype)], dim=1) for old, new in pairs))
+    last = pictures, nearness, pose, torch.ones_like(blocks.there[:, :1]), own
+    return Shown(*(torch.cat([old, new.to(old.dtype)], dim=1) for old, new in zip(blocks, last, strict=True)))
 
 
 class Streams:
@@ -121,7 +121,10 @@ class Streams:
         self.ends = torch.zeros_like(self.episode)  # frame at which the stream ends
 
     def draw(self, random: torch.Generator) -> Chunk:
-        """The next chunk of every stream, own frames in place of true ones; streams that ended start anew."""
+        """The next chunk of every stream, own frames in place of true ones; streams that ended start anew.
+
+        Its `own` frames are these, and those that are to be made.
+        """
         frames = self.sampler.frames
         ended = self.next + frames > self.ends
         episode, start, begin = self.sampler.moments(self.batch, random)
@@ -144,6 +147,7 @@ class Streams:
             chunk,
             latents=self._overlay(chunk.latents, span),
             block_latents=self._overlay(chunk.block_latents, chunk.block_index),
+            own=span >= self.first.unsqueeze(1),
         )
 
     def keep(self, made: Tensor) -> None:

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from engine.model.reprojection import GEOMETRY, Shown, find_cells, pick_views
+from engine.model.reprojection import GEOMETRY, Found, Moved, Shown, find_cells, leave_to_memory, pick_views
 from engine.model.settings import CodecSettings, ModelSettings
 
 SETTINGS = ModelSettings(height=64, width=96, codec=CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1]), patch=2, dim=64)
@@ -62,12 +62,27 @@ def test_climbing_moves_what_is_near_down() -> None:
     assert int(index[ROWS - 1, 0]) // COLUMNS == ROWS - 1 - fallen
 
 
+def test_a_frame_just_drawn_shows_what_memory_does_not_know_as_well() -> None:
+    grid = 1, 3, ROWS * COLUMNS
+    seen, geometry = torch.ones(grid, dtype=torch.bool), torch.zeros(*grid, GEOMETRY)
+    seen[0, 1:, 0] = False  # only the last frame shows this cell
+    geometry[0, 1:, 1, 0] = -0.6  # what memory has of this one is from nearly twice as far away
+    geometry[0, 1, 2, 0] = -0.6  # one of two entries has
+    nothing = torch.zeros(())
+    found = Found(nothing, geometry, seen, nothing, Moved(*[nothing] * 5))
+    assert leave_to_memory(found, torch.tensor([False])).seen.equal(seen)
+    left = leave_to_memory(found, torch.tensor([True])).seen
+    assert left[0, 0, :2].all() and not left[0, 0, 2:].any()
+    assert left[0, 1:].equal(seen[0, 1:])
+
+
 def picked(asked: list[float]) -> list[int]:
     """Which frames are carried into one seen from there: of two memories, the first the last frame's own."""
     poses = torch.tensor([[[0.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.1, 0.0], [0.0, 0.0, 0.0, 0.0]]])
     there, empty = torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, 3, 0)
     settings = dataclasses.replace(SETTINGS, memory_entries=2, references=1)
-    found = pick_views(settings, Shown(empty, empty, poses, there), torch.tensor([[2]]), torch.tensor([[asked]]))
+    shown = Shown(empty, empty, poses, there, torch.zeros_like(there))
+    found = pick_views(settings, shown, torch.tensor([[2]]), torch.tensor([[asked]]))
     assert found.there.all()
     return found.index[0].tolist()
 

@@ -76,7 +76,7 @@ def test_a_reference_follows_what_is_shown_and_says_when_nothing_is() -> None:
     last, asked = torch.tensor([[count - 1]]), torch.zeros(1, 1, 4)
 
     def refer(pictures: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        return model.generator.reproject(Shown(pictures, near, where, there), last, asked)
+        return model.generator.reproject(Shown(pictures, near, where, there, torch.zeros_like(there)), last, asked)
 
     reference = refer(pictures, there)
     assert reference.shape == (1, 1, *SETTINGS.latent_shape[:2], SETTINGS.codec.latent_channels + 1)
@@ -95,7 +95,8 @@ def views(model: WorldModel, there: list[bool]) -> tuple[Shown, torch.Tensor]:
     track = torch.stack([0.3 * torch.randn(count), 0.3 * torch.randn(count), turns, 0.1 * torch.randn(count)], dim=-1)
     pictures = torch.rand(1, count, 3, settings.height, settings.width) * 2 - 1
     near = 0.2 + torch.rand(1, count, *settings.latent_shape[:2])
-    return Shown(pictures, near, track[None], torch.tensor([there])), torch.tensor([[[0.1, -0.05, 0.04, 0.02]]])
+    own = torch.tensor([[False] * (count - 1) + [True]])
+    return Shown(pictures, near, track[None], torch.tensor([there]), own), torch.tensor([[[0.1, -0.05, 0.04, 0.02]]])
 
 
 EVERYTHING = [True] * (SETTINGS.memory_entries + 1)
