@@ -18,6 +18,7 @@ from engine.model.kv_cache import KVCache, span
 from engine.model.machine import constant
 from engine.model.memory import quantise, restore
 from engine.model.network import WorldModel
+from engine.model.pictures import Pictures
 from engine.model.reprojection import Picked, Shown
 from engine.model.rope import Place, place_tokens
 from engine.model.sampler import denoise
@@ -52,18 +53,21 @@ class Passes:
         frames = settings.memory_entries + 1  # one for each slot, and the last frame
         sides = settings.height, settings.width
         self.picture = torch.zeros(batch, 3, *sides, dtype=model.dtype, device=device)  # what was decoded last
+        # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded. Of a
+        # single session only the cells that are seen are read, of pictures in the type that they are sampled in.
+        self.lazy = device.type == "cpu" and record is None
+        self.alone = self.lazy and batch == 1 and not model.compiled
+        sampled = torch.promote_types(model.dtype, torch.float32) if self.alone else model.dtype
         self.flags = torch.zeros(2, batch, frames, dtype=torch.bool, device=device)
         self.shown = Shown(
-            torch.zeros(batch, frames, 3, *sides, dtype=model.dtype, device=device),
+            torch.zeros(batch, frames, 3, *sides, dtype=sampled, device=device),
             torch.ones(batch, frames, rows, columns, device=device),
             torch.zeros(batch, frames, poses.SIZE, device=device),
             *self.flags,
         )
-
-        # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded.
-        self.lazy = device.type == "cpu" and record is None
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
+        self.pictures = Pictures() if self.alone else None
         self.weighs = False  # whether the next frame tells how much it attends to each slot
         self.weights: Tensor | None = None  # what the last frame told, [B, slots] (weighing.py)
 
@@ -74,6 +78,8 @@ class Passes:
         self.picture.zero_()
         self.undrawn.zero_()
         self.shown.nearness.fill_(1)
+        if self.pictures is not None:
+            self.pictures.clear()
         self.weighs, self.weights = False, None
 
     def look(
@@ -136,12 +142,12 @@ class Passes:
         """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
         place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
         last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
-        picked = self.model.generator.reproject.pick(self.shown, last, asked.unsqueeze(1))
+        reproject = self.model.generator.reproject
+        given = self.shown, reproject.pick(self.shown, last, asked.unsqueeze(1))
         if self.lazy:
-            self._draw(picked)
-        carried = self.model.generator.reproject.carry_over(self.shown, picked)
-        reference = self.model.generator.reproject.read(carried).unsqueeze(1)
-        return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference
+            self._draw(given[1])
+        reference = reproject.read_seen(*given) if self.alone else reproject.read(reproject.carry_over(*given))
+        return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference.unsqueeze(1)
 
     def _draw(self, picked: Picked) -> None:
         """Make the pictures of frames that were picked for the first time; of a single session one by one."""
@@ -150,7 +156,9 @@ class Passes:
         where = rows[wanted], picked.index[wanted]
         for row, slot in zip(*(part.split(1 if self.batch == 1 else ENTRIES_AT_ONCE) for part in where), strict=True):
             if len(row):
-                self.shown.pictures[row, slot] = self.model.refer(self.latents[row, slot])
+                latents, refer = self.latents[row, slot], self.model.refer
+                found = refer(latents) if self.pictures is None else self.pictures.find(latents, refer)
+                self.shown.pictures[row, slot] = found.to(self.shown.pictures.dtype)
                 self.undrawn[row, slot] = torch.zeros_like(row, dtype=torch.bool)
 
     def show_last(
@@ -162,12 +170,13 @@ class Passes:
         Those before it, as far as there are any at its `time`, tell how near what it shows is.
         """
         shown, last = self.shown, self.model.settings.memory_entries
-        shown.pictures[:, last] = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        picture = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        shown.pictures[:, last] = picture
         if self.lazy:
             self.latents[:, last] = latent
         guess, sweep, window = self.model.encoder.nearness(tokens), self.model.encoder.sweep, self.cache.window
         if sweep is not None:
-            self.recent_pictures[:, span(ring)] = shrink(shown.pictures[:, last : last + 1])
+            self.recent_pictures[:, span(ring)] = shrink(picture.unsqueeze(1))
             row = torch.arange(-min(OLDER, window - 1), 1, device=pose.device).add(ring) % window
             guess = sweep.last(guess, self.recent_pictures[:, row], self.recent_poses[:, row], time)
         shown.nearness[:, last] = guess[:, 0]
@@ -176,13 +185,10 @@ class Passes:
 
     def show_frames(self, entry: Entry, rows: Tensor, slots: Tensor) -> None:
         """Make the frames of K entries references, as `show` does beside keys and values."""
-        shown, place, last = self.shown, (rows, slots), self.model.settings.memory_entries
+        shown, place = self.shown, (rows, slots)
         frames = restore(entry.latents, entry.latent_scales, self.model.dtype)
         if self.lazy:
-            drawn = self.batch == 1 and torch.equal(frames, self.latents[:, last])  # just now, as the last frame
-            self.latents[place], self.undrawn[place] = frames, torch.full_like(rows, not drawn, dtype=torch.bool)
-            if drawn:
-                shown.pictures[place] = shown.pictures[:, last].clone()
+            self.latents[place], self.undrawn[place] = frames, torch.ones_like(rows, dtype=torch.bool)
         else:
             shown.pictures[place] = self.model.refer(frames)
         shown.nearness[place], shown.poses[place] = entry.nearness.float(), entry.poses
@@ -235,11 +241,13 @@ class Passes:
         return ()
 
     def _memorise(self, ring: int | Tensor, latent: Tensor) -> Tensor:
-        settings = self.model.settings
+        settings, last = self.model.settings, self.model.settings.memory_entries
+        if self.pictures is not None:
+            self.pictures.put(self.latents[:, last], self.shown.pictures[:, last])
         block = torch.arange(1 - settings.block_frames, 1, device=latent.device).add(ring) % settings.recent_frames
         seen_from = self.recent_poses[:, block]
         entries = self.model.compress_blocks(self.recent_tokens[:, block], seen_from)
-        nearness = self.shown.nearness[:, settings.memory_entries]
+        nearness = self.shown.nearness[:, last]
         return pack(settings, [*quantise(entries), seen_from[:, -1], *quantise(latent), nearness])
 
     def _show(self, frames: bool, kept: Tensor, where: Tensor, anchor: Tensor) -> tuple[Tensor, ...]:

@@ -9,6 +9,7 @@ latent. Each view is read and weighed cell by cell; a small convolutional networ
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -31,6 +32,8 @@ from engine.model.reprojection import (
 from engine.model.settings import ModelSettings
 
 GRID = 4  # pixels between the points at which positions are computed; between them they are interpolated
+UNSEEN = -1e4  # trust in a view where it does not show a cell: so little that it weighs exactly nothing
+AT_ONCE = 256  # cells by which more are read at once: oneDNN takes a millisecond for each number that it has not met
 
 
 class Carried(NamedTuple):
@@ -71,9 +74,36 @@ class Reprojector(nn.Module):
         cells, told, seen = carried
         h = F.silu(self.enter(torch.cat([cells.flatten(0, 1), told.flatten(0, 1)], dim=1)))
         trust = self.trust(h).float().unflatten(0, seen.shape[:2])[:, :, 0]
-        trust = trust.masked_fill(~seen, -1e4)
-        weight = torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1].to(h.dtype)
-        merged = (weight.unsqueeze(2) * h.unflatten(0, seen.shape[:2])).sum(dim=1)
+        weight = self._weigh(trust.masked_fill(~seen, UNSEEN)).to(h.dtype)
+        return self._leave((weight.unsqueeze(2) * h.unflatten(0, seen.shape[:2])).sum(dim=1), weight)
+
+    @torch.no_grad()
+    def read_seen(self, shown: Shown, picked: Picked) -> Tensor:
+        """`read` of what `carry_over` gives for one coming frame, up to rounding: [1, rows, columns, channels + 1].
+
+        Only cells that are seen are sampled and read: n of them, the others weigh nothing. The host waits for n.
+        """
+        grid, dtype = self.settings.latent_shape[:2], self.enter.weight.dtype
+        found = self.find(shown.nearness, shown.poses, picked)
+        seen, pictures = found.seen[0], [shown.pictures[picked.rows[0, 0], index] for index in picked.index[0]]
+        view, cell = seen.nonzero(as_tuple=True)
+        told = F.pad(found.geometry[0, view, cell], (0, 1), value=1.0).to(dtype)
+        cells = warp_seen(self.settings, pictures, found.nearness, found.moved, seen).to(dtype)
+        told = F.pad(torch.cat([cells, told], dim=1), (0, 0, 0, -len(cell) % AT_ONCE))
+        h = F.silu(F.linear(told, self.enter.weight.flatten(1), self.enter.bias))
+        trust = torch.full(seen.shape, UNSEEN, device=h.device)
+        trust[view, cell] = F.linear(h, self.trust.weight.flatten(1), self.trust.bias)[: len(cell), 0].float()
+        weight = self._weigh(trust[None]).to(dtype)
+        weighed = weight[0, view, cell, None].float() * h[: len(cell)]  # added up in no less than float32
+        merged = weighed.new_zeros(seen.shape[1], h.shape[1]).index_add_(0, cell, weighed).to(dtype)
+        return self._leave(merged.unflatten(0, grid)[None].permute(0, 3, 1, 2), weight.unflatten(2, grid))
+
+    def _weigh(self, trust: Tensor) -> Tensor:
+        """What share each of K views has in a cell, as far as each is trusted there, [N, K, ...]: the rest is doubt."""
+        return torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1]
+
+    def _leave(self, merged: Tensor, weight: Tensor) -> Tensor:
+        """[N, hidden, rows, columns] and the shares [N, K, rows, columns] -> [N, rows, columns, channels + 1]."""
         latent = self.leave(F.silu(self.blocks(merged)))
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
         return both.permute(0, 2, 3, 1)
@@ -111,6 +141,47 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Mov
     on as it ends. Returns each cell's pixels as its channels, as
     `F.pixel_unshuffle` orders them: [B, K, 3 * stride * stride, rows, columns].
     """
+    place = F.interpolate(
+        _points(settings, nearness, moved), (settings.height, settings.width), mode="bilinear", align_corners=True
+    )
+    # Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
+    (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
+    place = place.unflatten(3, (columns, stride)).unflatten(2, (rows, stride)).permute(0, 1, 3, 5, 2, 4)
+    place = place.reshape(len(place), 2, stride * stride, rows * columns).permute(0, 2, 3, 1)
+    cells = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
+    return cells.to(pictures.dtype).view(*pictures.shape[:2], 3 * stride * stride, rows, columns)
+
+
+def warp_seen(
+    settings: ModelSettings, pictures: Sequence[Tensor], nearness: Tensor, moved: Moved, seen: Tensor
+) -> Tensor:
+    """What `warp` makes of those cells that are `seen`, bool [K, rows * columns], up to rounding: view by view, in
+    float32, [n, 3 * stride * stride].
+
+    pictures: K of [3, height, width], with nearness [1, K, rows * columns] and `moved` of one coming frame.
+    """
+    columns, stride = settings.latent_shape[1], settings.codec.stride
+    points = _points(settings, nearness, moved)
+    # Between the points of a row everywhere, which takes little; between rows of points only in cells that are seen.
+    across = F.interpolate(points.flatten(0, 2)[None], settings.width, mode="linear", align_corners=True)
+    parts = across.view(-1, stride)  # one in each cell's column, of each row of points, of x and y of each view
+    (view, cell), tall = seen.nonzero(as_tuple=True), points.shape[2] * columns  # of x, after which y comes
+    first, share = _rows_between(settings.height, stride, points.shape[2], points.device)
+    row, column = cell // columns, cell % columns
+    x = (view * 2 * tall + column).unsqueeze(1) + first[row] * columns
+    above, share = torch.stack([x, x + tall]).flatten(), share[row].expand(2, -1, -1).reshape(-1, 1)
+    place = torch.lerp(parts.index_select(0, above), parts.index_select(0, above + columns), share)
+    place = place.view(2, len(cell), stride * stride).permute(1, 2, 0)
+    cells, counts = place.new_empty(len(cell), 3, stride * stride), seen.sum(dim=1).tolist()
+    for picture, where, found in zip(pictures, place.split(counts), cells.split(counts), strict=True):
+        if len(where):
+            sampled = F.grid_sample(picture[None].float(), where[None], padding_mode="border", align_corners=False)
+            found.copy_(sampled[0].transpose(0, 1))
+    return cells.flatten(1)
+
+
+def _points(settings: ModelSettings, nearness: Tensor, moved: Moved) -> Tensor:
+    """Where a grid of the coming frame's points lies in each view, as `F.grid_sample` counts: [B * K, 2, ., .]."""
     height, width = settings.height, settings.width
     size = height // GRID + 1, width // GRID + 1
     half = math.tan(math.radians(settings.fov) / 2)
@@ -118,14 +189,15 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Mov
     near = F.interpolate(near, size, mode="bilinear", align_corners=False).flatten(2)
     tall = half * height / width / settings.pixel_aspect
     _, x, y, _ = carry(near, *_rays(height, width, size, half, tall, near.device), moved)
-    place = torch.stack([x / half, y / tall], dim=2).nan_to_num().clamp(-4, 4).unflatten(3, size).flatten(0, 1)
-    place = F.interpolate(place, (height, width), mode="bilinear", align_corners=True)
-    # Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
-    (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
-    place = place.unflatten(3, (columns, stride)).unflatten(2, (rows, stride)).permute(0, 1, 3, 5, 2, 4)
-    place = place.reshape(len(place), 2, stride * stride, rows * columns).permute(0, 2, 3, 1)
-    cells = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
-    return cells.to(pictures.dtype).view(*pictures.shape[:2], 3 * stride * stride, rows, columns)
+    return torch.stack([x / half, y / tall], dim=2).nan_to_num().clamp(-4, 4).unflatten(3, size).flatten(0, 1)
+
+
+@kept
+def _rows_between(height: int, stride: int, points: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which of `points` rows lies above each row of pixels, and how far down from it to the next, [rows, stride]."""
+    where = torch.arange(height, device=device) * ((points - 1) / (height - 1))
+    first = where.long().clamp(max=points - 2)
+    return first.view(-1, stride), (where - first).view(-1, stride)
 
 
 @kept

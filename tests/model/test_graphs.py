@@ -15,6 +15,7 @@ from engine.model.machine import kept
 from engine.model.network import WorldModel
 from engine.model.recall import Recall
 from engine.model.rollout import Rollout
+from engine.model.warping import Reprojector
 from tests.conftest import TOY, random_model
 from tests.model.tape import record
 
@@ -26,6 +27,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passes, "capture_on", lambda device: record)
     monkeypatch.setattr(rope, "_by_matrices", lambda device: False)  # as on a GPU
     monkeypatch.setattr(rollout, "as_kept", lambda latent: latent)
+    monkeypatch.setattr(Reprojector, "read_seen", lambda self, *given: self.read(self.carry_over(*given)))
 
 
 def walk(model: WorldModel, batch: int, graphs: bool, levels: tuple[float, ...] = (1.0, 0.5, 0.0)) -> torch.Tensor:

@@ -88,6 +88,18 @@ def test_what_was_just_drawn_is_not_decoded_again_as_a_memory(
         torch.testing.assert_close(shown.pictures[:, slot], expected, rtol=0, atol=0)
 
 
+@torch.no_grad()
+def test_a_single_session_reads_what_is_seen_of_the_frames_it_shows(model: WorldModel) -> None:  # noqa: F811
+    latents, actions, track = play(model, LENGTH, 1)
+    rollout = Rollout(model, 1, [1.0, 0.0], [0])
+    rollout.start(latents, actions, track)
+    asked, _, _, reference = rollout._prepare(actions[:, -1])
+    last = torch.tensor([[model.settings.memory_entries]])
+    expected = model.generator.reproject(rollout.shown, last, asked.unsqueeze(1))
+    assert reference.shape == expected.shape and (expected[..., -1] > 0.1).any() and (expected[..., -1] == 0).any()
+    torch.testing.assert_close(reference, expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_what_is_as_it_is_kept_comes_back_the_same(dtype: torch.dtype) -> None:
     latents = (3 * torch.randn(500, 24)).to(dtype)

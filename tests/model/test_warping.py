@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from engine.model.network import WorldModel
-from engine.model.reprojection import Shown, moves
+from engine.model.reprojection import Shown, moves, pick_views
 from engine.model.settings import CodecSettings, ModelSettings
-from engine.model.warping import warp
+from engine.model.warping import warp, warp_seen
 
 CODEC = CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1])
 SETTINGS = ModelSettings(height=64, width=96, codec=CODEC, patch=2, dim=64, reference_dim=16, pixel_aspect=1.25)
@@ -85,3 +85,61 @@ def test_a_reference_follows_what_is_shown_and_says_when_nothing_is() -> None:
     other[:, -1] = 0
     assert not torch.allclose(refer(other, there)[..., :-1], reference[..., :-1])
     assert float(refer(pictures, torch.zeros_like(there))[..., -1].max()) < 1e-3
+
+
+def views(model: WorldModel, there: list[bool]) -> tuple[Shown, torch.Tensor]:
+    """Frames [1, N] of random pictures around a camera, the last of them last, some looking away; and where it is."""
+    count, settings = model.settings.memory_entries + 1, model.settings
+    turns = torch.linspace(-0.9, 0.9, count)
+    turns[1::4] += math.pi
+    track = torch.stack([0.3 * torch.randn(count), 0.3 * torch.randn(count), turns, 0.1 * torch.randn(count)], dim=-1)
+    pictures = torch.rand(1, count, 3, settings.height, settings.width) * 2 - 1
+    near = 0.2 + torch.rand(1, count, *settings.latent_shape[:2])
+    own = torch.tensor([[False] * (count - 1) + [True]])
+    return Shown(pictures, near, track[None], torch.tensor([there]), own), torch.tensor([[[0.1, -0.05, 0.04, 0.02]]])
+
+
+EVERYTHING = [True] * (SETTINGS.memory_entries + 1)
+WHAT_IS_THERE = {
+    "everything": EVERYTHING,
+    "those that look away": [index % 4 == 1 for index in range(len(EVERYTHING))],
+    "the last": [False] * SETTINGS.memory_entries + [True],
+    "nothing": [False] * len(EVERYTHING),
+}
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 2e-5), (torch.float32, 5e-5), (torch.bfloat16, 0.03)])
+@pytest.mark.parametrize("there", WHAT_IS_THERE.values(), ids=WHAT_IS_THERE.keys())
+@torch.no_grad()
+def test_cells_that_are_seen_are_read_as_all_are(dtype: torch.dtype, tolerance: float, there: list[bool]) -> None:
+    torch.manual_seed(0)
+    model = WorldModel(SETTINGS).to(dtype)
+    reproject, last = model.generator.reproject, torch.tensor([[len(there) - 1]])
+    reproject.doubt.fill_(-0.5)
+    for weight in (reproject.trust.weight, reproject.leave.weight):
+        weight.normal_(0, 0.3)
+    shown, asked = views(model, there)
+    picked = reproject.pick(shown, last, asked)
+    found = reproject.find(shown.nearness, shown.poses, picked)
+    share = found.seen.float().mean()
+    assert 0.2 < share < 0.9 if there == EVERYTHING else (share > 0) == there[-1]
+    if there == EVERYTHING:
+        assert found.seen.any(dim=2).sum() >= 2 and len(found.seen.sum(dim=2).unique()) > 2
+    all_of_them = reproject.read(reproject.carry_over(shown._replace(pictures=shown.pictures.to(dtype)), picked))
+    seen = reproject.read_seen(shown, picked)
+    assert seen.dtype == dtype and all_of_them[..., :-1].std() > 0.05
+    torch.testing.assert_close(seen, all_of_them, rtol=0, atol=tolerance)
+
+
+@torch.no_grad()
+def test_cells_that_are_seen_are_sampled_where_pictures_are() -> None:
+    torch.manual_seed(0)
+    model = WorldModel(SETTINGS)
+    shown, asked = views(model, EVERYTHING)
+    picked = pick_views(SETTINGS, shown, torch.tensor([[SETTINGS.memory_entries]]), asked)
+    found = model.generator.reproject.find(shown.nearness, shown.poses, picked)
+    pictures = shown.pictures[0, picked.index[0]]
+    expected = warp(SETTINGS, pictures[None], found.nearness, found.moved)[0].flatten(2).transpose(1, 2)[found.seen[0]]
+    cells = warp_seen(SETTINGS, list(pictures), found.nearness, found.moved, found.seen[0])
+    assert cells.shape == expected.shape and 0 < len(cells) < found.seen.numel()
+    torch.testing.assert_close(cells, expected, rtol=0, atol=1e-4)
