@@ -1,7 +1,7 @@
 """Memory bench: does the kept entry carry its block? Every block rebuilt from its entry alone.
 
-The generator starts from pure noise and sees one filled memory slot, nothing else (MAG's stage-2 mask); it is
-told the poses of the frames to rebuild, and no action.
+The generator starts from pure noise and sees one filled memory slot, and what the picture in it shows of each frame,
+nothing else (MAG's stage-2 mask); it is told the poses of the frames to rebuild, and no action.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import torch
 from engine.bench.clips import WALKS, Clip, Track, batches, episodes, load
 from engine.bench.report import COLUMNS, Found, Scores, table
 from engine.bench.subject import Subject
-from engine.model.memory import quantise
+from engine.model.entry import row_size
+from engine.model.memory import as_kept
 from engine.model.parallel import Chunk, chunk_masks, predict_chunk
 from engine.model.pose import relative_to
 
@@ -37,8 +38,7 @@ def measure(subject: Subject) -> Found:
         scores.add(rebuilt_name, rebuilt, truth)
         scores.add("codec round trip", codec, truth)
         scores.add("rebuilt, against the codec round trip", rebuilt, codec)
-    entry = torch.zeros(1, settings.frame_tokens, settings.memory_dim)
-    size = sum(part.nbytes for part in quantise(entry))
+    size = row_size(settings)
     per_minute = size * subject.world.rate * 60 / settings.block_frames / 2**20
     rows = [[name, *scores.means(name)] for name in scores.found]
     note = f"{len(clips)} blocks of maps never trained on. An entry is {size} bytes: {per_minute:.1f} MiB a minute."
@@ -56,6 +56,7 @@ def rebuild(subject: Subject, track: Track) -> torch.Tensor:
     index = torch.full((batch, slots, block), -1, device=device) + torch.arange(1 - block, 1, device=device)
     rows = torch.arange(batch, device=device)[:, None, None]
     held = [x[rows, index] for x in (track.latents, track.actions, local)]
+    held[0][:, :, -1] = as_kept(held[0][:, :, -1])
     chunk = Chunk(
         latents=track.latents[:, : window + 1], actions=track.actions[:, : window + 1], poses=local[:, : window + 1],
         before=local[:, 0], block_latents=held[0], block_actions=held[1], block_poses=held[2],

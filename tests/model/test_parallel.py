@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from engine.model import pose as poses
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, chunk_masks, predict_chunk
+from engine.model.parallel import Chunk, chunk_masks, look, predict_chunk
 from engine.model.rollout import Rollout
 from engine.model.settings import CodecSettings, ModelSettings
 
@@ -48,10 +50,13 @@ def keep_memory(views: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, np.
     return views[:, -1], nothing, nothing, False
 
 
-@pytest.mark.parametrize(("memory", "references", "tolerance"), [("plain", 0, 1e-4), ("blocks", 3, 0.03)])
+@pytest.mark.parametrize(
+    ("memory", "references", "own", "tolerance"),
+    [("plain", 0, False, 1e-4), ("blocks", 3, False, 0.03), ("blocks", 3, True, 0.03)],
+)
 @torch.no_grad()
 def test_cached_equals_parallel(
-    memory: str, references: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
+    memory: str, references: int, own: bool, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A bank keeps blocks and their frames in int8, which costs a little; exact frames must agree to rounding.
     model = small_model(references)
@@ -61,6 +66,8 @@ def test_cached_equals_parallel(
     latents, actions, track = play(model, start + length, batch)
     rollout = Rollout(model, batch, [1.0, 0.0], [3, 4], memory=memory)
     rollout.start(latents[:, :start], actions[:, :start], track[:, :start])
+    drawn = torch.full((batch,), own)  # as if the network had drawn them
+    rollout.shown.own[:, settings.memory_entries] = drawn
     slots = list(range(start // block))
 
     first = start - window
@@ -73,6 +80,7 @@ def test_cached_equals_parallel(
         latents[:, first:], actions[:, first:], local[:, first:], local[:, first - 1],
         latents[:, rows], actions[:, rows], local[:, rows], local[:, before],
         torch.tensor(rows).expand(batch, -1, -1), torch.tensor([True] * len(slots) + [False] * pad).expand(batch, -1),
+        own=drawn.unsqueeze(1).expand(-1, window + length),
     )  # fmt: skip
     noise = torch.randn(batch, length, *settings.latent_shape)
     masks = chunk_masks(settings, length, 0, window, model.device)
@@ -91,4 +99,27 @@ def test_cached_equals_parallel(
         latent, moved = model.generator(now, level, action, known, place, rollout.cache, reference)
         torch.testing.assert_close(latent[:, 0], expected[:, index], rtol=0, atol=tolerance)
         torch.testing.assert_close(moved[:, 0], motion[:, index], rtol=0, atol=tolerance)
-        rollout.observe(latents[:, start + index], actions[:, start + index], track[:, start + index])
+        rollout.observe(latents[:, start + index], actions[:, start + index], track[:, start + index], drawn)
+
+
+@torch.no_grad()
+def test_a_block_is_rebuilt_with_the_picture_that_its_entry_keeps(model: WorldModel) -> None:
+    settings, batch = model.settings, 2
+    window, block, slots = settings.recent_frames, settings.block_frames, settings.memory_entries
+    latents, actions, track = play(model, 30, batch)
+    rows = torch.arange(slots * block).view(slots, block).tolist()
+    chunk = Chunk(
+        latents[:, : window + 2], actions[:, : window + 2], track[:, : window + 2], track[:, 0], latents[:, rows],
+        actions[:, rows], track[:, rows], track[:, :slots], torch.tensor(rows).expand(batch, -1, -1),
+        torch.ones(batch, slots, dtype=torch.bool),
+    )  # fmt: skip
+    slot = torch.tensor([1, 3])
+    seen = look(model, chunk, rebuild=slot).seen
+    assert seen.shape[1] == 2 + block
+    torch.testing.assert_close(seen[:, :2], look(model, chunk).seen)
+    assert (seen[:, -1, ..., -1] > 0.4).all()  # the block's last frame is the very one that the picture is of
+    other = chunk.block_latents.clone()
+    other[0, 1, -1] += 1
+    changed = look(model, dataclasses.replace(chunk, block_latents=other), rebuild=slot).seen
+    assert not torch.allclose(changed[0, -1], seen[0, -1])
+    torch.testing.assert_close(changed[1, 2:], seen[1, 2:])  # what is rebuilt of another entry is as before
