@@ -96,7 +96,7 @@ def _roll(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The latents [B, frames, ...] of an own rollout after the true history; [B, STANDING, ...] more without action."""
     begin = subject.settings.drift.history
-    rollout = subject.rollout(len(actions))
+    rollout = subject.rollout(len(actions), graphs=True)
     rollout.start(latents[:, :begin], actions[:, :begin], poses[:, :begin])
     made = []
     for index in range(begin, actions.shape[1]):

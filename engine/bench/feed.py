@@ -12,7 +12,8 @@ from engine.model.rollout import Rollout
 from engine.model.sweep import shrink
 
 LONG = 48  # frames: a shorter history is observed frame by frame
-AT_ONCE = 32  # frames of all sessions together that the frame encoder takes at once
+AT_ONCE = 32  # frames of all sessions together that the frame encoder takes at once on a CPU
+MORE = {"cuda": 16}  # times as many, by device
 
 
 @torch.no_grad()
@@ -29,7 +30,8 @@ def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor
         return
     where = frame_poses.float()
     motion = looking_back(torch.cat([where[:, :1], where[:, :-1]], dim=1), where)
-    blocks = max(1, AT_ONCE // (rollout.batch * settings.block_frames))
+    at_once = AT_ONCE * MORE.get(rollout.device.type, 1)
+    blocks = max(1, at_once // (rollout.batch * settings.block_frames))
     for begin in range(0, past, blocks * settings.block_frames):
         part = slice(begin, min(past, begin + blocks * settings.block_frames))
         _remember(rollout, latents[:, part], actions[:, part], motion[:, part], where[:, part], begin)
