@@ -43,6 +43,10 @@ class SaveError(EngineError):
     """A saved session cannot be written or read, or belongs to another world or checkpoint."""
 
 
+class TrainingError(EngineError):
+    """A training that cannot come to anything as it is."""
+
+
 def shown(value: Any) -> str:
     """A value found in a file, for a sentence about it: on one line, and short however long the value is."""
     return _SHORT.repr(value)

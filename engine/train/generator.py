@@ -26,7 +26,7 @@ from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_we
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, Looked, Predicted, chunk_masks, draw, look
 from engine.train.codec import smooth
-from engine.train.compiled import compile_parts
+from engine.train.compiled import compile_parts, with_gradient
 from engine.train.critic import Adversary
 from engine.train.distil import Distiller, Draw, partway
 from engine.train.own_frames import OwnFrames, Streams
@@ -135,8 +135,8 @@ class GeneratorTraining:
             loss, metrics = loss + judged, metrics | figures
         return loss + wanted, metrics
 
-    def _try(self) -> Tensor:
-        """What the network makes of a batch of true frames, of as many at middling noise, and of its first own ones."""
+    def _try(self) -> tuple[Tensor, Tensor]:
+        """What the network makes of true frames, of some at middling noise, and of own ones; the second's gradient."""
         random = torch.Generator(self.device).manual_seed(self.settings.seed)
         scene = self._true_scene(random)
         noised = self._noise(scene, 0.0, random)
@@ -148,7 +148,7 @@ class GeneratorTraining:
             if self.own is not None:  # by a rollout of its own, whose passes are not recorded
                 rolls = OwnFrames(self.model, self.schedule.batch, graphs=False)
                 found += [rolls.roll_out(scene.chunk, schedule(1), random)[:, recent]]
-        return torch.cat([part.detach().float().flatten() for part in found])
+        return with_gradient(self.model, found, found[1].float().square().mean())
 
     def _draw(self, recent: int, network: WorldModel, looked: Looked, noisy: Tensor, level: Tensor) -> Predicted:
         return draw(network, looked, noisy, level, self.masks[network.settings.frame_tokens, recent])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
+from engine.errors import TrainingError
 from engine.train import state
 from engine.train.optimiser import make_optimisers
 from engine.train.profile import StepProfile
@@ -204,6 +206,11 @@ class Trainer:
             return
         row = {"step": self.step, "stage": self.stage.name, "ms": round(seconds * 1e3, 1), **metrics}
         self._write(row)
+        if not math.isfinite(metrics["loss_total"] + metrics["gradient"]):
+            raise TrainingError(
+                f"{self.stage.name} comes to nothing: at step {self.step} its loss or gradient is no number (the last "
+                "save is as it was); lower rates may help, or compile=false"
+            )
         figures = " ".join(f"{k} {v:.4f}" for k, v in metrics.items())
         bar = "#" * int(20 * progress)
         print(

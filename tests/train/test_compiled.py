@@ -35,7 +35,7 @@ def test_a_kind_that_comes_out_wrong_stays_uncompiled(model: nn.Sequential, monk
     said: list[str] = []
     monkeypatch.setattr(compiled.log, "warning", lambda text, *values: said.append(text % values))
     x = torch.linspace(-1, 1, 1001)
-    assert compile_parts(model, lambda: model(x)) == ["Wrong"]
+    assert compile_parts(model, lambda: (model(x), x)) == ["Wrong"]
     right, wrong = model
     assert right._compiled_call_impl is not None and wrong._compiled_call_impl is None
     torch.testing.assert_close(model(x), 4 * x)
@@ -44,14 +44,14 @@ def test_a_kind_that_comes_out_wrong_stays_uncompiled(model: nn.Sequential, monk
 
 def test_others_are_compiled_as_the_first_is(model: nn.Sequential) -> None:
     x, other = torch.linspace(-1, 1, 1001), nn.Sequential(Wrong(), Right())
-    compile_parts(model, lambda: model(x), [other])
+    compile_parts(model, lambda: (model(x), x), [other])
     assert other[0]._compiled_call_impl is None and other[1]._compiled_call_impl is not None
 
 
 def test_what_agrees_is_compiled(model: nn.Sequential) -> None:
     x = torch.linspace(-1, 1, 1001)
     del model[1]
-    assert compile_parts(model, lambda: model(x)) == []
+    assert compile_parts(model, lambda: (model(x), x)) == []
     assert model[0]._compiled_call_impl is not None
 
 
@@ -60,3 +60,14 @@ def test_difference_is_a_share_of_the_deviation() -> None:
     assert difference(expected, expected) == 0
     assert difference(expected + 1, expected) == pytest.approx(1 / expected.std().item())
     assert difference(expected * torch.nan, expected) == torch.inf
+
+
+def test_gradients_that_are_no_numbers_are_found(model: nn.Sequential) -> None:
+    x = torch.linspace(-1, 1, 1001, requires_grad=True)
+
+    def predict() -> tuple[torch.Tensor, torch.Tensor]:
+        compiled = any(part._compiled_call_impl is not None for part in model)
+        return 4 * x.detach(), x.detach() * (torch.nan if compiled else 1)
+
+    assert compile_parts(model, predict) == ["Wrong", "Right"]
+    assert all(part._compiled_call_impl is None for part in model)

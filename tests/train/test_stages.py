@@ -15,6 +15,7 @@ from engine import checkpoint
 from engine.train import compiled, generator, loop
 from engine.train.__main__ import main, see_own_gpu
 from engine.train.generator import GeneratorTraining
+from engine.train.motion import MotionTraining
 from engine.train.settings import TrainSettings
 from tests.toy import HERE, TINY, record_play, write_footage
 
@@ -49,6 +50,21 @@ def rows(root: Path, out: str = "run") -> list[dict]:
 def test_codec_learns(trained: Path) -> None:
     losses = [row["loss_total"] for row in rows(trained) if row["stage"] == "codec" and "loss_total" in row]
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_training_that_comes_to_nothing_ends(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn = MotionTraining.loss
+
+    def loss(self: MotionTraining, step: int, progress: float) -> Any:
+        found, metrics = learn(self, step, progress)
+        return (found * torch.nan if step == 4 else found), metrics
+
+    monkeypatch.setattr(MotionTraining, "loss", loss)
+    assert train(trained, "motion", 40, "hopeless", f"latents={trained / 'run' / 'latents'}") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("motion comes to nothing: at step 6 its loss or gradient") and "lower rates may help" in said
 
 
 @pytest.mark.parametrize(
