@@ -19,7 +19,7 @@ from tests.toy import HERE, play
 TOY = ModelSettings(
     height=64, width=96, action_size=3, action_scale=[1.0, 1.0, 30.0], mouse_axes=1, dim=64, layers=2, encoder_layers=1,
     memory_layers=1, memory_dim=32, memory_entries=4, recent_frames=4, registers=2, reference_dim=16,
-    sweep=True, foresees_height=True,
+    sweep=True, foresees_height=True, trusts_memory=True,
     codec=CodecSettings(8, [16, 16, 16], [1, 1, 1], [16, 16, 16, 16], [1, 0, 0, 0]),
 )  # fmt: skip
 

@@ -35,7 +35,8 @@ FEWEST_FRAMES = 32
 TRAIN = """\
 # How this world's checkpoint is trained; `python -m engine.train --help` lists what can be set.
 #   python -m engine.train {out}/train.yaml
-# A small network for a CPU. With a GPU, leave out `model` and `compile`, and give it more minutes.
+# A small network for a CPU. With a GPU, leave out `compile` and all of `model` but `trusts_memory`, and give it more
+# minutes.
 world: {out}
 stage: all
 footage: {out}/train
@@ -43,6 +44,7 @@ validation: {out}/validate
 out: {out}/checkpoint
 compile: false
 model:
+  trusts_memory: {told}
   dim: 128
   layers: 6
   codec:
@@ -94,11 +96,11 @@ def record_game(settings: OwnGameConfig) -> Path:
     game = _open(settings, (settings.height, settings.width) if settings.height else None)
     try:
         world = _define(settings, name, game)
-        _try(settings, game)
+        told = _try(settings, game)
     finally:
         game.close()
     try:
-        _write_definition(out, world)
+        _write_definition(out, world, told)
     except OSError as error:
         raise RecordingError(f"cannot write a game to {out}: {error.strerror or error}") from error
     tasks = [
@@ -160,8 +162,8 @@ def _define(settings: OwnGameConfig, name: str, game: Game) -> World:
     )
 
 
-def _try(settings: OwnGameConfig, game: Game) -> None:
-    """Play a moment here, where a mistake is one sentence and not a crash of every process."""
+def _try(settings: OwnGameConfig, game: Game) -> bool:
+    """Play a moment here, where a mistake is one sentence and not a crash of every process; whether it tells poses."""
     policy = find_policy(settings.policy, game.env, 0)
     try:
         game.reset(seed=0)
@@ -169,6 +171,7 @@ def _try(settings: OwnGameConfig, game: Game) -> None:
     except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise ConfigError(f"the game or the policy {settings.policy!r} fails at once: {error}") from error
     game.step(game.actions.to_action(action))
+    return "pose" in game.info
 
 
 def _name(env: str) -> str:
@@ -177,8 +180,11 @@ def _name(env: str) -> str:
     return re.sub(r"\W+", "_", last).strip("_").lower() or "game"
 
 
-def _write_definition(out: Path, world: World) -> None:
-    """world.yaml and train.yaml, where they are not there yet. Raises RecordingError if `out` holds another game."""
+def _write_definition(out: Path, world: World, told: bool) -> None:
+    """world.yaml and train.yaml, where they are not there yet; told: whether the game tells poses.
+
+    Raises RecordingError if `out` holds another game.
+    """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "world.yaml"
     if not path.exists():
@@ -187,7 +193,7 @@ def _write_definition(out: Path, world: World) -> None:
     if (there.name, there.action_spec, there.frame) != (world.name, world.action_spec, world.frame):
         raise RecordingError(f"{out} holds {there.name} with other actions or frames than now: choose another folder")
     if not (out / "train.yaml").exists():
-        (out / "train.yaml").write_text(TRAIN.format(out=out.as_posix()), encoding="utf-8")
+        (out / "train.yaml").write_text(TRAIN.format(out=out.as_posix(), told=str(told).lower()), encoding="utf-8")
 
 
 def _write_starts(out: Path) -> None:

@@ -116,7 +116,7 @@ class Reprojector(nn.Module):
         """Where the cells of the coming frames lie in the frames that were picked of those of `Shown`."""
         rows, index, there, pose, own = picked
         found = find_cells(self.settings, nearness[rows, index], seen_from[rows, index], there, pose)
-        return leave_to_memory(found, own)
+        return leave_to_memory(found, own) if self.settings.trusts_memory else found
 
     @torch.no_grad()
     def move(self, pictures: Tensor, picked: Picked, found: Found) -> Tensor:

@@ -27,6 +27,7 @@ class ModelSizes:
     references: int = 3
     reference_dim: int = 128
     sweep: bool = False
+    trusts_memory: bool = False
     pushes: bool = False
     foresees_height: bool = False
 

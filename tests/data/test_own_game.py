@@ -50,7 +50,18 @@ class Counter(gymnasium.Env):
         return frame
 
 
+class Located(Counter):
+    """The same, with a camera that goes ahead."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)[0], {"pose": (0.0, 0.0, 0.0, 0.0)}
+
+    def step(self, action):
+        return *super().step(action)[:-1], {"pose": (float(self.life), 0.0, 0.0, 0.0)}
+
+
 gymnasium.register("Counter-v0", Counter)
+gymnasium.register("Located-v0", Located)
 
 SPACES = [
     (Discrete(4), 3, 0),
@@ -209,3 +220,9 @@ def test_mistakes_are_answered(tmp_path: Path, more: dict, error: type[EngineErr
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert own_game.main(["env=NoSuchGame-v0"]) == 2
     assert "error: the game 'NoSuchGame-v0' cannot be made" in capsys.readouterr().err
+
+
+def test_memory_counts_first_where_the_game_tells_poses(tmp_path: Path) -> None:
+    for env, told in (("Counter-v0", "false"), ("Located-v0", "true")):
+        out = record(tmp_path / env, env=f"{__name__}:{env}")
+        assert f"trusts_memory: {told}\n" in (out / "train.yaml").read_text()

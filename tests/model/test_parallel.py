@@ -21,7 +21,7 @@ def small_model(references: int = 3) -> WorldModel:
     settings = ModelSettings(
         height=64, width=96, codec=codec, dim=128, layers=4, registers=2, memory_dim=32, recent_frames=4,
         memory_entries=5, references=references, reference_dim=16, action_scale=[1.0] * 7 + [30.0],
-        sweep=True, foresees_height=True,
+        sweep=True, foresees_height=True, trusts_memory=True,
     )  # fmt: skip
     model = WorldModel(settings).eval()
     for name, parameter in model.named_parameters():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -143,3 +144,16 @@ def test_cells_that_are_seen_are_sampled_where_pictures_are() -> None:
     cells = warp_seen(SETTINGS, list(pictures), found.nearness, found.moved, found.seen[0])
     assert cells.shape == expected.shape and 0 < len(cells) < found.seen.numel()
     torch.testing.assert_close(cells, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("trusts", [False, True])
+def test_memory_counts_before_a_frame_just_drawn_where_settings_say_so(trusts: bool) -> None:
+    settings = dataclasses.replace(SETTINGS, trusts_memory=trusts)
+    count = settings.memory_entries + 1
+    near, where = torch.ones(1, count, *settings.latent_shape[:2]), torch.zeros(1, count, 4)
+    flags = torch.ones(2, 1, count, dtype=torch.bool)
+    shown = Shown(torch.zeros(1, count, 3, settings.height, settings.width), near, where, *flags)
+    reproject = WorldModel(settings).generator.reproject
+    picked = reproject.pick(shown, torch.tensor([[count - 1]]), torch.zeros(1, 1, 4))
+    seen = reproject.find(near, where, picked).seen
+    assert seen[:, 1:].all() and bool(seen[:, 0].any()) is not trusts

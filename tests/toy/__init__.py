@@ -16,7 +16,7 @@ TINY = [
     "model.memory_entries=4", "model.recent_frames=4", "model.registers=2", "model.codec.latent_channels=8",
     "model.codec.encoder_widths=[16,16,16]", "model.codec.decoder_widths=[16,16,16,16]",
     "model.codec.encoder_depths=[1,1,1]", "model.codec.decoder_depths=[1,0,0,0]",
-    "model.sweep=true", "model.foresees_height=true",
+    "model.sweep=true", "model.foresees_height=true", "model.trusts_memory=true",
 ]  # fmt: skip
 
 
