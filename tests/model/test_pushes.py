@@ -53,8 +53,9 @@ def test_a_game_of_ticks_is_learnt_exactly() -> None:
     torch.manual_seed(0)
     pushes = Pushes(SETTINGS)
     motion, before, action, yaw, went = walked(400, 0)
-    exact = {"tolerance_grad": 1e-10, "tolerance_change": 1e-14}
-    least = torch.optim.LBFGS(pushes.parameters(), max_iter=200, line_search_fn="strong_wolfe", **exact)
+    least = torch.optim.LBFGS(
+        pushes.parameters(), max_iter=200, tolerance_grad=1e-10, tolerance_change=1e-14, line_search_fn="strong_wolfe"
+    )
 
     def error() -> torch.Tensor:
         least.zero_grad()
