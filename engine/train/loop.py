@@ -187,9 +187,14 @@ class Trainer:
         return figures
 
     def save(self) -> None:
-        """Write the checkpoint (averaged weights) and the state from which training resumes."""
+        """Write the checkpoint (averaged weights) and the state from which training resumes.
+
+        Raises TrainingError, and leaves the last save as it was, if the weights are no numbers.
+        """
         if rank() != 0:
             return
+        if not all(bool(weights.isfinite().all()) for weights in self.ema):  # between two lines of the log
+            raise self._hopeless("its weights are")
         self.with_ema(lambda: self.stage.save(self.out))
         meta = {"step": str(self.step), "spent": repr(self.spent)}
         state.write(self.state_file, meta, self, self.ema, self.stage.beside)
@@ -207,14 +212,17 @@ class Trainer:
         row = {"step": self.step, "stage": self.stage.name, "ms": round(seconds * 1e3, 1), **metrics}
         self._write(row)
         if not math.isfinite(metrics["loss_total"] + metrics["gradient"]):
-            raise TrainingError(
-                f"{self.stage.name} comes to nothing: at step {self.step} its loss or gradient is no number (the last "
-                "save is as it was); lower rates may help, or compile=false"
-            )
+            raise self._hopeless("its loss or gradient is")
         figures = " ".join(f"{k} {v:.4f}" for k, v in metrics.items())
         bar = "#" * int(20 * progress)
         print(
             f"{self.stage.name} [{bar:<20}] {self.step} {seconds * 1e3:.0f} ms {figures}", file=sys.stderr, flush=True
+        )
+
+    def _hopeless(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{self.stage.name} comes to nothing: at step {self.step} {what} no number (the last save is as it was); "
+            "lower rates may help, or compile=false"
         )
 
     def _write(self, row: dict) -> None:

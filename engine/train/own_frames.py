@@ -64,7 +64,8 @@ class OwnFrames:
         pictured = 1 if sweep is None else OLDER + 1  # how many of the last frames are made pictures of
         pictures: list[Tensor] = []  # theirs, shrunk
         times = torch.arange(latents.shape[1], device=latents.device).expand(len(latents), -1)
-        own = times >= window if chunk.own is None else chunk.own | (times >= window)
+        assert chunk.own is not None
+        own = chunk.own | (times >= window)
         for index in range(latents.shape[1]):
             now = slice(index, index + 1)
             if index >= window:

@@ -67,6 +67,19 @@ def test_a_training_that_comes_to_nothing_ends(
     assert said.startswith("motion comes to nothing: at step 6 its loss or gradient") and "lower rates may help" in said
 
 
+def test_weights_that_are_no_numbers_are_not_saved(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latents = f"latents={trained / 'run' / 'latents'}"
+    assert train(trained, "motion", 2, "spoilt", latents) == 0
+    before = {path: path.read_bytes() for path in (trained / "spoilt").iterdir() if path.suffix != ".jsonl"}
+    learn = MotionTraining.loss
+    monkeypatch.setattr(MotionTraining, "loss", lambda *given: (learn(*given)[0] * torch.nan, {}))
+    assert train(trained, "motion", 4, "spoilt", latents, "log_every=100") == 2  # before anything is logged
+    assert "its weights are no number" in capsys.readouterr().err.splitlines()[-1]
+    assert all(path.read_bytes() == held for path, held in before.items()) and len(before) >= 3
+
+
 @pytest.mark.parametrize(
     ("stage", "more"),
     [
