@@ -17,8 +17,10 @@ from torch import Tensor
 from engine.model.diffusion import add_noise, draw_levels, euler_step, velocity_weight
 from engine.model.network import WorldModel
 from engine.model.parallel import Predicted
+from engine.model.warping import Carried
 from engine.train.loop import share_gradients
 from engine.train.optimiser import make_optimisers
+from engine.train.settings import GeneratorStage
 
 Draw = Callable[[Tensor, Tensor], Tensor]  # noisy latents, levels -> clean latents
 Look = Callable[[WorldModel], Draw]  # a network looks once at what came before, and can then draw many times
@@ -39,6 +41,19 @@ def partway(
         noisy = torch.where(picked, euler_step(noisy, made, now, lower), noisy)
         level = torch.where(drawn, lower, level)
     return noisy, level
+
+
+def truth_weight(drawn: Tensor, carried: Carried, reference: Tensor, stage: GeneratorStage) -> Tensor:
+    """What the error against true frames counts in cells [B, C, rows, columns]: 1 but in frames that are `drawn`.
+
+    There it is `truth_known` as surely as memory's views show a cell, for then one thing alone is to be drawn and its
+    mean is no blur, and `truth` elsewhere. carried: views of one row for each frame, [B * (C + R), ..], the last
+    frame's, which may be made up, before memory's. reference: as in Predicted.
+    """
+    seen = carried.seen.unflatten(0, (len(drawn), -1))[:, : drawn.shape[1], 1:].any(dim=2)
+    sure = reference[..., -1].detach().float() * seen
+    weight = stage.truth + max(stage.truth_known - stage.truth, 0.0) * sure
+    return torch.where(drawn[..., None, None], weight, 1.0)
 
 
 class Distiller:

@@ -28,7 +28,7 @@ from engine.model.parallel import Chunk, Looked, Predicted, chunk_masks, draw, l
 from engine.train.codec import smooth
 from engine.train.compiled import compile_parts, with_gradient
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller, Draw, partway
+from engine.train.distil import Distiller, Draw, partway, truth_weight
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.review import Review
 from engine.train.scorers import keep_as_teacher, load_scorer
@@ -122,8 +122,8 @@ class GeneratorTraining:
         noised, predicted = noised._replace(level=level), predict(noisy=noisy, level=level)
         loss, weighted, metrics = self._errors(scene, noised, predicted, stage.robust * own)
         drawn = noised.drawn[:, :frames]
-        wanted = stage.predict * weighted if distiller is None else weighted * torch.where(drawn, stage.truth, 1.0)
-        wanted = wanted.mean()
+        worth = stage.predict if distiller is None else truth_weight(drawn, looked.carried, predicted.reference, stage)
+        wanted = (worth * weighted).mean()
         if distiller is not None:
             made = predicted.latents[:, :frames]
             rest = noisy[:, frames:], noised.level[:, frames:]
@@ -205,12 +205,12 @@ class GeneratorTraining:
     def _errors(
         self, scene: Scene, noised: Noised, predicted: Predicted, robust: float
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """The loss without the frames themselves, theirs [B, frames], and metrics."""
+        """The loss without the frames themselves, theirs [B, frames, rows, columns], and metrics."""
         stage, frames, target = self.stage, self.stage.frames, noised.target
         cells = (predicted.latents.float() - target.float()).square().mean(dim=4)
         error = cells.mean(dim=(2, 3))
-        counted = (robust * torch.log1p(cells / robust)).mean(dim=(2, 3)) if robust else error
-        weighted = counted * velocity_weight(noised.level, 0.2)
+        counted = robust * torch.log1p(cells / robust) if robust else cells
+        weighted = counted * velocity_weight(noised.level, 0.2)[..., None, None]
         moved = self._moved(scene.chunk, predicted)
         reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
         near = nearness_error(predicted.nearness, scene.chunk)
@@ -222,7 +222,7 @@ class GeneratorTraining:
         loss = stage.motion * moved + stage.reference * reference + stage.nearness * near
         if self.rebuilt:
             filled = scene.chunk.filled.any(1).float()
-            loss = loss + stage.rebuild * (weighted[:, frames:].mean(1) * filled).mean()
+            loss = loss + stage.rebuild * (weighted[:, frames:].mean(dim=(1, 2, 3)) * filled).mean()
             metrics["rebuild"] = error[:, frames:].mean().detach()
         return loss, weighted[:, :frames], metrics
 

@@ -12,8 +12,10 @@ from engine.model.diffusion import euler_step, schedule
 from engine.model.network import WorldModel
 from engine.model.parallel import Predicted
 from engine.model.sampler import denoise
+from engine.model.warping import Carried
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller, Draw, partway
+from engine.train.distil import Distiller, Draw, partway, truth_weight
+from engine.train.settings import GeneratorStage
 from tests.conftest import random_model
 
 
@@ -119,3 +121,23 @@ def test_the_imitator_alone_learns(turns: int) -> None:
     assert float(error) > 0
     assert not torch.equal(bias, before)
     assert all(torch.equal(teacher[name], p) for name, p in distiller.teacher.state_dict().items())
+
+
+def test_truth_counts_for_more_where_memory_shows_a_cell() -> None:
+    """Two chunks of one drawn frame, one that is not, and a frame to rebuild; the last frame's view shows all."""
+    seen = torch.zeros(2, 3, 2, 2, 2, dtype=torch.bool)  # chunks, frames, views, rows, columns
+    seen[:, :, 0] = True
+    seen[:, :, 1, 0, 0] = True
+    seen[:, 2] = True
+    reference = torch.zeros(2, 2, 2, 2, 5)
+    reference[..., -1] = 0.5
+    empty = torch.zeros(0)
+    drawn = torch.tensor([[True, False], [True, False]])
+    carried = Carried(empty, empty, seen.flatten(0, 1))
+    weight = truth_weight(drawn, carried, reference, GeneratorStage(truth=0.1, truth_known=0.7))
+    expected = torch.ones(2, 2, 2, 2)
+    expected[:, 0] = 0.1
+    expected[:, 0, 0, 0] = 0.4  # half sure
+    torch.testing.assert_close(weight, expected)
+    alike = truth_weight(drawn, carried, reference, GeneratorStage(truth=0.1))
+    assert (alike[:, 0] == 0.1).all() and (alike[:, 1] == 1).all()
