@@ -156,7 +156,8 @@ def leave_to_memory(found: Found, own: Tensor) -> Found:
     """
     as_well = (found.seen & (found.geometry[..., 0] > -COARSER))[:, 1:].any(dim=1) & own.unsqueeze(1)
     last = found.seen[:, :1] > as_well.unsqueeze(1)
-    return found._replace(seen=torch.cat([last, found.seen[:, 1:]], dim=1))
+    seen = torch.cat([last, found.seen[:, 1:]], dim=1)
+    return Found(found.cell, found.geometry, seen, found.nearness, found.moved)  # not _replace, which no compiler takes
 
 
 @kept
