@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,16 +18,19 @@ from engine.model.settings import ModelSettings
 
 CELL = 2.0  # side of an index cell, in pose units
 REACH = 2  # cells around the camera's own that a choice looks into
-SECTORS = 8  # directions of view that the index tells apart
+SPOT = 0.25  # side of the spots of a cell, in pose units
+SECTORS = 16  # directions of view that the index tells apart
 NEWEST = 16  # newest entries that every choice looks at
 GROWTH = 256  # entries by which the buffers grow
 CANDIDATES = 600  # entries that one choice looks at, at most, beside the newest
-AROUND = tuple(itertools.product(*[range(-REACH, REACH + 1)] * 2, range(SECTORS)))  # cells that a choice looks into
-SHARE = CANDIDATES // len(AROUND)  # entries of each of them
+AROUND = tuple(itertools.product(*[range(-REACH, REACH + 1)] * 2))  # cells that a choice looks into
+OF_A_SPOT = 2  # newest entries that the index keeps of each spot and direction
+TURN_WEIGHT = 1.0  # pose units that a radian counts for how near a view is
 BUFFERS = Entry._fields  # of a bank, a row an entry
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
 TAKEN = -2.0  # what picking an entry gains that may not be picked
+View = tuple[float, float, float, int]  # where an entry was seen from, in the plane, the heading, and its number
 
 
 def probe_points(pose: Tensor, fov: float) -> Tensor:
@@ -93,6 +97,12 @@ def choose(
     return torch.cat(picked, dim=1), torch.cat(gains, dim=1) > TAKEN / 2
 
 
+def _find(x: float, y: float, heading: float) -> tuple[tuple[int, int], tuple[int, int, int]]:
+    """The cell in which a camera stands; and the spot, with which way it looks, coarsely."""
+    sector = math.floor(heading / (2 * math.pi) * SECTORS) % SECTORS
+    return (math.floor(x / CELL), math.floor(y / CELL)), (math.floor(x / SPOT), math.floor(y / SPOT), sector)
+
+
 class MemoryBank:
     """All entries of one session as int8, and a grid over their poses so that a choice looks at a bounded few."""
 
@@ -100,7 +110,8 @@ class MemoryBank:
         self.settings, self.device = settings, device
         self.num_entries = 0
         self.hold(torch.zeros(0, row_size(settings), dtype=torch.uint8, device=device))
-        self._cells: dict[tuple[int, int, int], list[int]] = {}
+        self._cells: dict[tuple[int, int], dict[tuple[int, int, int], list[View]]] = {}
+        self._tables: dict[tuple[int, int], np.ndarray] = {}  # the views of a cell, [n, 4], until there is one more
         self.num_indexed = 0  # entries that are in it
         self._around: tuple[tuple[int, ...], list[int]] | None = None  # the last candidates, and of where and how many
         self.recall = Recall()
@@ -132,16 +143,22 @@ class MemoryBank:
         self.rows[self.num_entries] = row
         self.num_entries += 1
 
-    def cells(self, last: Sequence[float] | None = None) -> dict[tuple[int, int, int], list[int]]:
-        """Entries by where they were seen from. last: from where the newest one was, if that is known here.
+    def cells(
+        self, last: Sequence[float] | None = None
+    ) -> dict[tuple[int, int], dict[tuple[int, int, int], list[View]]]:
+        """The newest entries of each cell and spot in it. last: from where the newest one was seen, if that is known.
 
         Of others kept since it was last asked, that is read off the device, so the host waits for it.
         """
         if new := range(self.num_indexed, self.num_entries):
             one = None if len(new) > 1 else last
             seen_from = self.poses[new.start : new.stop].tolist() if one is None else [one]
-            for index, pose in zip(new, seen_from, strict=True):
-                self._cells.setdefault(self._cell(pose), []).append(index)
+            for index, (x, y, heading, *_) in zip(new, seen_from, strict=True):
+                cell, spot = _find(x, y, heading)
+                views = self._cells.setdefault(cell, {}).setdefault(spot, [])
+                views.append((x, y, heading, index))
+                del views[:-OF_A_SPOT]
+                self._tables.pop(cell, None)
             self.num_indexed = self.num_entries
         return self._cells
 
@@ -155,27 +172,35 @@ class MemoryBank:
 
     def keep(self, count: int) -> None:
         """Forget all entries but the first `count`."""
-        self.num_entries, self.num_indexed, self._cells, self._around = count, 0, {}, None
+        self.num_entries, self.num_indexed, self._around = count, 0, None
+        self._cells, self._tables = {}, {}
 
     def candidates(self, now: Sequence[float], fresh: bool = False) -> list[int]:
-        """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those of each cell and direction
-        around it. The same list until there is an entry more, or the camera is in another cell. fresh: the newest was
-        seen from there."""
-        x, y, _ = self._cell(now)
-        asked = x, y, self.num_entries
+        """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those seen from nearest to there.
+
+        The same list until there is an entry more, or the camera is at another spot. fresh: the newest was seen from
+        there.
+        """
+        cell, spot = _find(*now[:3])
+        asked = *spot, self.num_entries
         if self._around is None or self._around[0] != asked:
-            look_up, found = self.cells(now if fresh else None).get, []
-            for dx, dy, sector in AROUND:
-                if entries := look_up((x + dx, y + dy, sector)):
-                    found += entries[-SHARE:]
+            cells = self.cells(now if fresh else None)
+            there = [(cell[0] + dx, cell[1] + dy) for dx, dy in AROUND]
+            views = np.concatenate([np.zeros((0, 4)), *(self._table(one) for one in there if one in cells)])
+            if len(views) > CANDIDATES:
+                x, y, heading = views[:, :3].T
+                turned = np.abs(np.remainder(heading - now[2] + math.pi, 2 * math.pi) - math.pi)
+                cost = np.hypot(x - now[0], y - now[1]) + TURN_WEIGHT * turned
+                views = views[np.argpartition(cost, CANDIDATES)[:CANDIDATES]]
             recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
-            self._around = asked, sorted({*found, *recent})
+            self._around = asked, sorted({*views[:, 3].astype(int).tolist(), *recent})
         return self._around[1]
 
-    def _cell(self, pose: Sequence[float]) -> tuple[int, int, int]:
-        """Where a camera stands and which way it looks, coarsely."""
-        x, y, heading = pose[:3]
-        return math.floor(x / CELL), math.floor(y / CELL), math.floor(heading / (2 * math.pi) * SECTORS) % SECTORS
+    def _table(self, cell: tuple[int, int]) -> np.ndarray:
+        """The views of a cell: x, y, heading and number of each, float64 [n, 4]."""
+        if cell not in self._tables:
+            self._tables[cell] = np.array([view for views in self._cells[cell].values() for view in views])
+        return self._tables[cell]
 
     def _grow(self) -> None:
         """Move the entries to buffers of the bank's own, with room for more."""

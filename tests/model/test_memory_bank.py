@@ -98,7 +98,26 @@ def test_candidates_are_looked_up_anew_where_entries_or_the_camera_are_others() 
     assert bank.candidates(there) == [0, *range(3, last + 1)]
     bank.keep(last)  # and another one in its place
     bank.put(bank_of(place + 40).rows[0])
-    assert bank.candidates(away) == [1, *range(3, last + 1)] and last in bank.cells()[bank._cell(away)]
+    assert bank.candidates(away) == [1, *range(3, last + 1)] and listed(bank) >= {0, 1, last}
+
+
+def listed(bank: MemoryBank) -> set[int]:
+    """All entries that the index knows."""
+    return {view[3] for spots in bank.cells().values() for views in spots.values() for view in views}
+
+
+def test_what_was_seen_from_near_is_looked_at_however_much_came_after() -> None:
+    """A visit to one side of a room, then hours on the other, and a return."""
+    random = torch.Generator().manual_seed(5)
+    visit = torch.tensor([[0.3, 0.3, 0.1, 0.0]]) + 0.05 * torch.randn(20, 4, generator=random)
+    later = torch.cat([1.0 + torch.rand(5000, 2, generator=random), 6 * torch.rand(5000, 2, generator=random)], dim=1)
+    bank = bank_of(torch.cat([visit, later]))
+    found = bank.candidates([0.35, 0.3, 0.1, 0.0])
+    assert len(found) <= CANDIDATES + NEWEST and len({*found} & {*range(20)}) >= 2
+    assert len(listed(bank)) < 3000, "what was seen twice from one spot is kept in the bank, not in the index"
+    assert {*range(bank.num_entries - NEWEST, bank.num_entries)} <= {*found}
+    copy = bank.share()
+    assert copy.candidates([0.35, 0.3, 0.1, 0.0]) == found
 
 
 def test_banks_choose_together_as_each_does_alone() -> None:
