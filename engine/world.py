@@ -29,6 +29,17 @@ class Camera:
     fov: float = 90.0  # horizontal field of view, degrees
     pixel_aspect: float = 1.0  # width of a pixel over its height: the vertical over the horizontal focal length
     pose_unit: float = 1.0  # length in the game that counts as 1 in the network
+    # What goes through the world behind it, in the game's lengths: how near to it nothing can be along each axis of the
+    # ground, of what is this far below to this far above it. 0: nothing stops it.
+    radius: float = 0.0
+    below: float = 0.0
+    above: float = 0.0
+
+    @property
+    def body(self) -> tuple[float, float, float] | None:
+        """The last three in the network's lengths; None if nothing stops it."""
+        sizes = self.radius / self.pose_unit, self.below / self.pose_unit, self.above / self.pose_unit
+        return sizes if self.radius else None
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,9 @@ def _faults(world: World) -> Iterator[str]:
         yield f"camera.fov must lie between 0 and 180 degrees, not {world.camera.fov:g}"
     if not 0 < world.camera.pose_unit < math.inf:
         yield f"camera.pose_unit must be above 0, not {world.camera.pose_unit:g}"
+    for name in ("radius", "below", "above"):
+        if not 0 <= getattr(world.camera, name) < math.inf:
+            yield f"camera.{name} must be at least 0, not {getattr(world.camera, name):g}"
     key_names = [key.name for key in world.keys]
     for index, name in enumerate(key_names):
         if not name:

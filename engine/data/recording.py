@@ -44,7 +44,7 @@ VIDEO: dict[str, Any] = {
     "macro_block_size": 1,
     "ffmpeg_log_level": "error",
     "output_params": [
-        *("-crf", "14", "-preset", "veryfast", "-tune", "zerolatency", "-threads", "1", "-g", "35"),
+        *("-crf", "16", "-preset", "ultrafast", "-tune", "zerolatency", "-threads", "1", "-g", "35"),
         *("-movflags", "+empty_moov+default_base_moof", "-frag_duration", "250000", "-flush_packets", "1"),
     ],
 }

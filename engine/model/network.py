@@ -13,8 +13,10 @@ from engine.model.ground import level
 from engine.model.machine import constant
 from engine.model.memory import MemoryModel
 from engine.model.memory_bank import choose
+from engine.model.reprojection import Shown
 from engine.model.rope import Place, find_tables, place_tokens
 from engine.model.settings import ModelSettings
+from engine.model.walls import Body, stop
 
 
 class WorldModel(nn.Module):
@@ -32,6 +34,7 @@ class WorldModel(nn.Module):
         scale = settings.action_scale or [1.0] * settings.action_size
         self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
         self.still: dict[tuple[torch.device, torch.dtype], Place] = {}  # of a frame at rest, in each type of number
+        self.body: tuple[float, float, float] | None = None  # a walls.Body's, if walls stop what is played
         self.compiled = False  # whether PyTorch's compiler makes its parts (see compiled.py)
         self.idle: dict[int, list[object]] = {}  # by batch: what rollouts have left behind for others (see passes.py)
 
@@ -66,6 +69,10 @@ class WorldModel(nn.Module):
     def arrive(self, asked: Tensor, motion: Tensor) -> Tensor:
         """The pose of a frame asked for at a pose [.., SIZE], from the motion that it shows, [.., SIZE]."""
         return poses.advance(asked, poses.settle(motion.float()))
+
+    def stop(self, shown: Shown, asked: Tensor) -> Tensor:
+        """Where the camera can go of where it is `asked` to be, [B, SIZE] (walls.py)."""
+        return asked if self.body is None else stop(Body(*self.body), self.settings, shown, asked)
 
     def look_back(self, previous: Tensor, pose: Tensor) -> Tensor:
         """`pose.looking_back`."""

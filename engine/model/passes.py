@@ -209,6 +209,7 @@ class Passes:
         self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor,
         action: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
+        asked = self.model.stop(self.shown, asked)
         place, scaled, reference = self.prepare(asked, anchor, time, action)
         context = Weighing(self.cache) if weighs else self.cache
         look = self.model.generator.looking(scaled, place, context, reference, noise.dtype)

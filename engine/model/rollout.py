@@ -152,7 +152,7 @@ class Rollout:
     def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
         """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and
         what earlier frames show of it."""
-        asked = self._turn(action)
+        asked = self.model.stop(self.shown, self._turn(action))
         return asked, *self.passes.prepare(asked, self.anchor, self._time(), action)
 
     def _turn(self, action: Tensor) -> Tensor:
