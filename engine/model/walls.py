@@ -67,7 +67,9 @@ def _points(body: Body, settings: ModelSettings, shown: Shown) -> tuple[Tensor, 
 def _in_the_way(body: Body, points: Tensor, solid: Tensor, way: Tensor) -> Tensor:
     """Which of `solid` points [B, N, 2] a camera at 0 would come too near to on its `way` [B, 2]: bool [B, N]."""
     way = way.unsqueeze(1)
-    return solid & ((points - way).abs().amax(dim=-1) < body.radius) & ((points * way).sum(dim=-1) > 0)
+    ahead = (points * way).sum(dim=-1, keepdim=True)
+    passed = (ahead / way.square().sum(dim=-1, keepdim=True).clamp(min=1e-12)).clamp(max=1)  # where it comes nearest
+    return solid & (ahead > 0).squeeze(-1) & ((points - passed * way).abs().amax(dim=-1) < body.radius)
 
 
 def _many(hit: Tensor) -> Tensor:
