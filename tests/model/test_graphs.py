@@ -68,6 +68,15 @@ def test_recorded_steps_equal_plain_ones(batch: int, recorded: None) -> None:
     torch.testing.assert_close(again, once, rtol=0, atol=0 if batch == 1 else 1e-4)
 
 
+@torch.no_grad()
+def test_walls_stop_recorded_steps_as_they_do_plain_ones(recorded: None) -> None:
+    model = random_model()
+    model.body = 1.0, 2.0, 2.0
+    held = walk(model, 1, graphs=False)
+    assert not torch.equal(held, plain_walk(1)), "something stands in the way"
+    torch.testing.assert_close(walk(model, 1, graphs=True), held, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 @torch.no_grad()
 def test_steps_that_measure_attention_draw_the_same_frames(
