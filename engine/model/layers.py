@@ -44,6 +44,8 @@ def rms(x: Tensor) -> Tensor:
 
 def unit_size(x: Tensor) -> Tensor:
     """[.., 1]: what brings the vectors x [.., dim] to a root mean square of 1."""
+    if torch.is_grad_enabled():  # as below, with a gradient that is a number for zeros, however it is compiled
+        return x.shape[-1] ** 0.5 * x.float().square().sum(dim=-1, keepdim=True).clamp(min=1e-8).rsqrt()
     return x.shape[-1] ** 0.5 / torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-4)
 
 
@@ -142,7 +144,10 @@ class ContextReader(nn.Module):
         if not dated:
             kv = kv * dateless(kv.dtype, kv.device)
         moved = place.into(kv)
-        moved[:, :, :, :1].mul_(size)
+        if torch.is_grad_enabled():  # what PyTorch 2.11 compiles for a GPU of the other has gradients that are none
+            moved = moved * torch.cat([size, torch.ones_like(size)], dim=3).to(moved.dtype)
+        else:
+            moved[:, :, :, :1].mul_(size)
         return moved.to(kv.dtype).permute(2, 3, 0, 4, 1, 5)
 
 

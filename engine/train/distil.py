@@ -9,7 +9,9 @@ generator learns from (DMD, arXiv 2311.18828, eq. 7-8; on own rollouts, self for
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,6 +56,21 @@ def truth_weight(drawn: Tensor, carried: Carried, reference: Tensor, stage: Gene
     sure = reference[..., -1].detach().float() * seen
     weight = stage.truth + max(stage.truth_known - stage.truth, 0.0) * sure
     return torch.where(drawn[..., None, None], weight, 1.0)
+
+
+def forget(given: dict[str, Any], alone: Tensor) -> dict[str, Any]:
+    """What `look` is given, but that chunks `alone`, bool [B, 1], know nothing of what came before: neither memory nor
+    recent frames, nor views of either, also if they are `carried` already.
+
+    A network that draws such frames knows how frames look, whatever came before. One that goes on from frames that
+    fell apart finds that the next ones should as well, and says nothing against it.
+    """
+    chunk = replace(given["chunk"], filled=given["chunk"].filled & ~alone)
+    told = {"chunk": chunk, "drop": given["drop"] | alone, "blind": given["blind"] | alone}
+    if "carried" in given:
+        seen = given["carried"].seen.unflatten(0, (len(alone), -1)) & ~alone[..., None, None, None]
+        told["carried"] = given["carried"]._replace(seen=seen.flatten(0, 1))
+    return given | told
 
 
 class Distiller:

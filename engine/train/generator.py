@@ -28,7 +28,8 @@ from engine.model.parallel import Chunk, Looked, Predicted, chunk_masks, draw, l
 from engine.train.codec import smooth
 from engine.train.compiled import compile_parts, with_gradient
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller, Draw, partway, truth_weight
+from engine.train.distil import Distiller, Draw, forget, partway, truth_weight
+from engine.train.losses import nearness_error
 from engine.train.own_frames import OwnFrames, Streams
 from engine.train.review import Review
 from engine.train.scorers import keep_as_teacher, load_scorer
@@ -106,12 +107,15 @@ class GeneratorTraining:
         distiller = self.distiller
         scene = self._own_scene(coin, random) if own else self._true_scene(random)
         noised = self._noise(scene, 1.0 if own and distiller is not None else stage.pure, random)
-        given = {
+        blind, alone = torch.rand(self.schedule.batch, 3, generator=random, device=self.device).split([2, 1], dim=1)
+        given: dict[str, Any] = {
             "chunk": scene.chunk, "drop": self._hide(scene.chunk, random), "rebuild": noised.rebuild,
             "plain": round(self.schedule.batch * stage.plain),  # chunks are drawn at random: the first serve
-            "context": scene.context, "pictured": scene.pictured,
-            "blind": torch.rand(self.schedule.batch, 2, generator=random, device=self.device) < stage.blind,
+            "context": scene.context, "pictured": scene.pictured, "blind": blind < stage.blind,
         }  # fmt: skip
+        if distiller is None:
+            given = forget(given, alone < stage.alone)
+            scene = scene._replace(chunk=given["chunk"])
         recent = 1 if coin[2] < 0.15 else self.model.settings.recent_frames
         looked = look(self.model, **given)
         predict = partial(self._draw, recent, self.model, looked)
@@ -127,7 +131,8 @@ class GeneratorTraining:
         if distiller is not None:
             made = predicted.latents[:, :frames]
             rest = noisy[:, frames:], noised.level[:, frames:]
-            seen = partial(self._look, recent, rest, carried=looked.carried, **given)
+            given = forget(given | {"carried": looked.carried}, alone < stage.alone)
+            seen = partial(self._look, recent, rest, **given)
             pull, metrics["imitated"] = distiller.pull(made, drawn, seen, random)
             wanted = wanted + stage.distil * (made * pull.to(made.dtype)).sum() / made.numel()
         if self.adversary is not None:
@@ -289,12 +294,3 @@ class GeneratorTraining:
         checkpoint.save(
             folder, self.model, world.load(self.settings.world).name, {"stage": self.name}, weights="float32"
         )
-
-
-def nearness_error(found: Tensor, chunk: Chunk, first: int = 0) -> Tensor:
-    """Loss of nearness [B, F, rows, columns], in octaves, from frame `first` on, where the game tells it."""
-    assert chunk.nearness is not None
-    truth, found = chunk.nearness[:, first : found.shape[1]].float(), found[:, first:]
-    told = truth > 0
-    error = torch.where(told, found.log() - truth.clamp(min=1 / 20, max=20).log(), 0)
-    return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="sum", beta=0.1) / told.sum().clamp(min=1)

@@ -73,6 +73,7 @@ class GeneratorStage:
     reference: float = 0.3  # weight of what earlier frames show of the coming one
     nearness: float = 0.1  # weight of telling how near each cell is
     blind: float = 0.1  # share of chunks whose references lack the last frame, and of those that lack memory's
+    alone: float = 0.0  # share of chunks drawn without anything that came before; with a teacher, judged so by it
     pure: float = 0.15  # share of targets that start from pure noise
     context_noise: float = 0.2  # largest standard deviation added to clean frames shown
     picture_noise: float = 0.3  # the same for frames carried over as pictures: 32 dB from what they are

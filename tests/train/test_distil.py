@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -10,13 +12,14 @@ from torch import Tensor
 
 from engine.model.diffusion import euler_step, schedule
 from engine.model.network import WorldModel
-from engine.model.parallel import Predicted
+from engine.model.parallel import Chunk, Predicted, chunk_masks, draw, look
 from engine.model.sampler import denoise
 from engine.model.warping import Carried
 from engine.train.critic import Adversary
-from engine.train.distil import Distiller, Draw, partway, truth_weight
+from engine.train.distil import Distiller, Draw, forget, partway, truth_weight
 from engine.train.settings import GeneratorStage
 from tests.conftest import random_model
+from tests.train.test_own_frames import BATCH, FRAMES, random_chunk
 
 
 def test_the_critic_pulls_towards_what_is_true() -> None:
@@ -121,6 +124,27 @@ def test_the_imitator_alone_learns(turns: int) -> None:
     assert float(error) > 0
     assert not torch.equal(bias, before)
     assert all(torch.equal(teacher[name], p) for name, p in distiller.teacher.state_dict().items())
+
+
+@pytest.mark.parametrize("carried", [False, True])
+@torch.no_grad()
+def test_a_chunk_alone_is_drawn_alike_whatever_came_before(carried: bool) -> None:
+    model, chunk = random_model(), random_chunk(0)
+    settings, before = model.settings, random_chunk(1)
+    other = replace(chunk, latents=before.latents, block_latents=before.block_latents)
+    masks = chunk_masks(settings, FRAMES, 0, settings.recent_frames, torch.device("cpu"))
+    noise = torch.randn(BATCH, FRAMES, *settings.latent_shape, generator=torch.Generator().manual_seed(2))
+    alone = torch.tensor([[True], [False]])
+
+    def make(chunk: Chunk) -> Tensor:
+        hide = torch.zeros(chunk.actions.shape[:2], dtype=torch.bool)
+        given: dict[str, Any] = {"chunk": chunk, "drop": hide, "blind": hide[:, :2]}
+        if carried:
+            given["carried"] = look(model, **given).carried
+        return draw(model, look(model, **forget(given, alone)), noise, torch.ones(BATCH, FRAMES), masks).latents
+
+    one, two = make(chunk), make(other)
+    assert torch.equal(one[0], two[0]) and (one[1] - two[1]).abs().max() > 1e-3
 
 
 def test_truth_counts_for_more_where_memory_shows_a_cell() -> None:

@@ -82,11 +82,11 @@ def test_weights_that_are_no_numbers_are_not_saved(
 @pytest.mark.parametrize(
     ("stage", "more"),
     [
-        ("generator", []),
+        ("generator", ["generator.alone=0.5"]),
         ("generator", ["generator.own_frames=1", "generator.own_from=0.5", "generator.robust=0.5"]),
         ("memory", []),
         ("stream", ["stream.own_frames=1", "stream.distil=1", "stream.truth=0.1", "teacher=RUN"]),
-        ("stream", ["stream.distil=1", "stream.truth=0.1", "stream.truth_known=0.5", "teacher=RUN"]),
+        ("stream", ["stream.distil=1", "stream.truth=0.1", "stream.truth_known=.5", "stream.alone=.5", "teacher=RUN"]),
         ("stream", ["stream.own_frames=1", "stream.adversarial=0.5", "stream.pure=0.9", "stream.still=0.3"]),
     ],
 )
