@@ -109,6 +109,20 @@ def test_a_random_state_of_another_device_is_replaced(toy_engine: Engine, tmp_pa
     assert_equal_frames(frames_of(toy_engine, 3), [toy_engine.restore(path), *frames_of(toy_engine, 3)][1:])
 
 
+def test_a_save_of_before_frames_told_how_near_they_are_goes_on(toy_engine: Engine, tmp_path: Path) -> None:
+    """From there on by what the last frame looks like, as it went on then."""
+    path = walked(toy_engine, 4).save(tmp_path / "a.save")
+    tensors, meta = savefile.read(path)
+    near = tensors.pop("moments.nearness")
+    assert near.shape[0] == len(tensors["moments.own"]) and (near > 0).all()
+    savefile.write(path, tensors, meta)
+    toy_engine.restore(path)
+    follow = frames_of(toy_engine, 3)
+    frames_of(toy_engine, 5)
+    toy_engine.restore(path)
+    assert_equal_frames(follow, frames_of(toy_engine, 3))
+
+
 SAVER = """
 import sys, torch
 from pathlib import Path

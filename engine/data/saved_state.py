@@ -19,13 +19,13 @@ from engine.model.settings import ModelSettings
 
 Named = dict[str, Tensor]
 FLOATS = (torch.float32, torch.bfloat16)
+PARTS = ("latent", "action", "motion", "pose", "anchor", "nearness")  # of moments, tensors with a row for each
 
 
 def pack(moments: Sequence[Moment], bank: MemoryBank, frame: np.ndarray) -> Named:
     """Tensors that hold the last moments of a session, its bank and its last frame, uint8 [height, width, 3]."""
     count = moments[-1].num_entries
-    parts = ("latent", "action", "motion", "pose", "anchor")
-    packed = {f"moments.{part}": torch.cat([getattr(moment, part) for moment in moments]) for part in parts}
+    packed = {f"moments.{part}": torch.cat([getattr(moment, part) for moment in moments]) for part in PARTS}
     numbers = [[moment.num_frames, moment.num_entries, *moment.slots] for moment in moments]
     packed |= {
         "moments.numbers": torch.tensor(numbers, dtype=torch.int64),
@@ -42,15 +42,17 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
 
     A random state that belongs to another kind of device is replaced by one drawn from the frame's number.
     """
-    if "moments.numbers" in tensors:  # files of before did not say who drew a frame
-        tensors.setdefault("moments.own", torch.ones(len(tensors["moments.numbers"]), dtype=torch.bool))
+    if "moments.numbers" in tensors:  # files of before did not say who drew a frame, nor how near it is
+        count = len(tensors["moments.numbers"])
+        tensors.setdefault("moments.own", torch.ones(count, dtype=torch.bool))
+        tensors.setdefault("moments.nearness", torch.zeros(count, *settings.latent_shape[:2]))
     _check(tensors, settings)
     frame = tensors["frame"].numpy()
     bank = MemoryBank(settings, device)
     bank.hold(pack_entries(settings, [tensors[f"bank.{name}"].to(device) for name in BUFFERS]))
     moments = []
     numbers: list[list[int]] = tensors["moments.numbers"].tolist()
-    moved = {part: tensors[f"moments.{part}"].to(device) for part in ("latent", "action", "motion", "pose", "anchor")}
+    moved = {part: tensors[f"moments.{part}"].to(device) for part in PARTS}
     for row, (num_frames, num_entries, *slots) in enumerate(numbers):
         one: dict[str, Any] = {part: tensor[row : row + 1] for part, tensor in moved.items()}
         moments.append(
@@ -88,6 +90,7 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
         "moments.motion": ((count, poses.SIZE), (torch.float32,)),
         "moments.pose": ((count, poses.SIZE), (torch.float32,)),
         "moments.anchor": ((count, 2), (torch.float32,)),
+        "moments.nearness": ((count, *settings.latent_shape[:2]), (torch.float32,)),
         "moments.numbers": ((count, 2 + settings.memory_entries), (torch.int64,)),
         "moments.random": ((count, *random), (torch.uint8,)),
         "moments.own": ((count,), (torch.bool,)),

@@ -31,6 +31,7 @@ class Moment:
     slots: tuple[int, ...]  # which entry each memory slot holds, -1 for none
     num_entries: int  # in the bank
     random: Tensor  # uint8, the generator's state
+    nearness: Tensor  # [1, rows, columns], of the frame; 0 where files of before did not say
     own: bool  # whether the network drew it
     picture: bytes | None = None  # the frame as it was told, zlib; None where the latent's decoding is the frame
     recall: Recall = Recall()  # what of memory the next frame may use
@@ -48,6 +49,7 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, picture: bytes | N
         slots=tuple(rollout.slots[0].tolist()),
         num_entries=rollout.banks[0].num_entries,
         random=rollout.randoms[0].get_state(),
+        nearness=rollout.shown.nearness[:, -1].clone(),
         own=rollout.own,
         picture=picture,
         recall=rollout.banks[0].recall,
@@ -72,6 +74,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     rollout.shown.there.fill_(False)
     rollout.randoms[0].set_state(last.random)
     rollout.drawn = None
+    rollout.passes.foretold.zero_()
     rollout.recent_tokens.zero_()
     rollout.recent_poses[:] = moments[0].pose
     for moment in moments[-window:]:
@@ -86,5 +89,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
         if last.num_frames - moment.num_frames <= seen:
             time = torch.full((1, 1), moment.num_frames - 1, device=model.device)
             rollout.passes.show_last(ring, moment.latent, tokens, moment.pose, time, moment.own)
+    near = rollout.shown.nearness[:, -1]
+    near.copy_(torch.where(last.nearness > 0, last.nearness, near))
     rollout.cache.clear()
     rollout.show_again()

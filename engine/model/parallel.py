@@ -216,7 +216,7 @@ def look_back(
     if rebuild is not None:
         rows = torch.arange(len(rebuild), device=rebuild.device)
         picked = pick_one_too(picked, rebuild, chunk.block_poses[rows, rebuild])
-    return reproject.carry_over(everything, picked)
+    return reproject.carry_over(everything, picked, reproject.find(everything.nearness, everything.poses, picked))
 
 
 def look(

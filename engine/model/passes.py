@@ -22,6 +22,7 @@ from engine.model.pictures import Pictures
 from engine.model.reprojection import Picked, Shown
 from engine.model.rope import Place, place_tokens
 from engine.model.sampler import denoise
+from engine.model.shape import foretell, keep_shape
 from engine.model.sweep import OLDER, SHRINK, shrink
 from engine.model.weighing import Weighing
 
@@ -42,17 +43,14 @@ class Passes:
         settings, device = model.settings, model.device
         self.model, self.batch, self.graphs = model, batch, Graphs(record)
         self.cache = KVCache(model, batch)
-        window = settings.recent_frames
-        self.recent_tokens = torch.zeros(
-            batch, window, settings.frame_tokens, settings.dim, dtype=model.dtype, device=device
-        )
+        window, kind = settings.recent_frames, {"dtype": model.dtype, "device": device}
+        self.recent_tokens = torch.zeros(batch, window, settings.frame_tokens, settings.dim, **kind)
         self.recent_poses = torch.zeros(batch, window, poses.SIZE, device=device)
         small = settings.height // SHRINK, settings.width // SHRINK
-        self.recent_pictures = torch.zeros(batch, window, 3, *small, dtype=model.dtype, device=device)
-        rows, columns, _ = settings.latent_shape
-        frames = settings.memory_entries + 1  # one for each slot, and the last frame
+        self.recent_pictures = torch.zeros(batch, window, 3, *small, **kind)
+        frames, (rows, columns, _) = settings.memory_entries + 1, settings.latent_shape  # of each slot; the last one
         sides = settings.height, settings.width
-        self.picture = torch.zeros(batch, 3, *sides, dtype=model.dtype, device=device)  # what was decoded last
+        self.picture = torch.zeros(batch, 3, *sides, **kind)  # what was decoded last
         # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded. Of a
         # single session only the cells that are seen are read, of pictures in the type that they are sampled in.
         self.lazy = device.type == "cpu" and record is None
@@ -65,6 +63,7 @@ class Passes:
             torch.zeros(batch, frames, poses.SIZE, device=device),
             *self.flags,
         )
+        self.foretold = torch.zeros(batch, rows, columns, device=device)  # nearness of the coming frame; 0: not known
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
         self.pictures = Pictures() if self.alone else None
@@ -73,10 +72,9 @@ class Passes:
 
     def clear(self) -> None:
         """Make the buffers as they were at first."""
-        for held in (*self.cache.buffers, self.recent_tokens, self.recent_poses, self.recent_pictures, *self.shown):
+        recent = self.recent_tokens, self.recent_poses, self.recent_pictures
+        for held in (*self.cache.buffers, *recent, *self.shown, self.picture, self.undrawn, self.foretold):
             held.zero_()
-        self.picture.zero_()
-        self.undrawn.zero_()
         self.shown.nearness.fill_(1)
         if self.pictures is not None:
             self.pictures.clear()
@@ -142,10 +140,13 @@ class Passes:
         """Places of the coming frame's tokens, the scaled action, and what earlier frames show of it."""
         place = self.model.place(time, poses.relative_to(asked.unsqueeze(1), anchor))
         last = torch.full((self.batch, 1), self.model.settings.memory_entries, device=asked.device)
-        reproject = self.model.generator.reproject
-        given = self.shown, reproject.pick(self.shown, last, asked.unsqueeze(1))
+        reproject, shown = self.model.generator.reproject, self.shown
+        picked = reproject.pick(shown, last, asked.unsqueeze(1))
         if self.lazy:
-            self._draw(given[1])
+            self._draw(picked)
+        given = shown, picked, reproject.find(shown.nearness, shown.poses, picked)
+        if self.model.settings.trusts_memory:
+            self.foretold.copy_(foretell(given[2], self.model.settings.latent_shape[:2]))
         reference = reproject.read_seen(*given) if self.alone else reproject.read(reproject.carry_over(*given))
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference.unsqueeze(1)
 
@@ -179,7 +180,8 @@ class Passes:
             self.recent_pictures[:, span(ring)] = shrink(picture.unsqueeze(1))
             row = torch.arange(-min(OLDER, window - 1), 1, device=pose.device).add(ring) % window
             guess = sweep.last(guess, self.recent_pictures[:, row], self.recent_poses[:, row], time)
-        shown.nearness[:, last] = guess[:, 0]
+        keeps = own and self.model.settings.trusts_memory
+        shown.nearness[:, last] = keep_shape(self.foretold, guess[:, 0]) if keeps else guess[:, 0]
         shown.poses[:, last] = pose
         self.flags[:, :, last] = constant(((True,), (own,)), self.flags)
 

@@ -67,7 +67,8 @@ class Reprojector(nn.Module):
         Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
         """
         picked = self.pick(shown, last, asked)
-        return self.read(self.carry_over(shown, picked)).unflatten(0, last.shape)
+        found = self.find(shown.nearness, shown.poses, picked)
+        return self.read(self.carry_over(shown, picked, found)).unflatten(0, last.shape)
 
     def read(self, carried: Carried) -> Tensor:
         """The same of views that were carried over: [N, rows, columns, channels + 1]."""
@@ -78,13 +79,12 @@ class Reprojector(nn.Module):
         return self._leave((weight.unsqueeze(2) * h.unflatten(0, seen.shape[:2])).sum(dim=1), weight)
 
     @torch.no_grad()
-    def read_seen(self, shown: Shown, picked: Picked) -> Tensor:
+    def read_seen(self, shown: Shown, picked: Picked, found: Found) -> Tensor:
         """`read` of what `carry_over` gives for one coming frame, up to rounding: [1, rows, columns, channels + 1].
 
         Only cells that are seen are sampled and read: n of them, the others weigh nothing. The host waits for n.
         """
         grid, dtype = self.settings.latent_shape[:2], self.enter.weight.dtype
-        found = self.find(shown.nearness, shown.poses, picked)
         seen, pictures = found.seen[0], [shown.pictures[picked.rows[0, 0], index] for index in picked.index[0]]
         view, cell = seen.nonzero(as_tuple=True)
         told = F.pad(found.geometry[0, view, cell], (0, 1), value=1.0).to(dtype)
@@ -124,9 +124,9 @@ class Reprojector(nn.Module):
         return warp(self.settings, pictures[picked.rows, picked.index], found.nearness, found.moved)
 
     @torch.no_grad()
-    def carry_over(self, shown: Shown, picked: Picked) -> Carried:
-        """Carry frames that were picked into the coming ones: geometry alone, nothing is learnt from it."""
-        found = self.find(shown.nearness, shown.poses, picked)
+    def carry_over(self, shown: Shown, picked: Picked, found: Found) -> Carried:
+        """Carry frames that were picked into the coming ones, whose cells were `found` in them: geometry alone, nothing
+        is learnt from it."""
         cells, grid = self.move(shown.pictures, picked, found), self.settings.latent_shape[:2]
         told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
         told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)

@@ -25,6 +25,7 @@ from engine.train.generator import GeneratorTraining
 from engine.train.loop import Stage, Trainer, rank, wait_for_all, world_size
 from engine.train.motion import MotionTraining
 from engine.train.settings import STAGES, WHOLE, TrainSettings
+from engine.train.ship import ship
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,7 +57,7 @@ def run(settings: TrainSettings) -> dict[str, float]:
         _encode(model, settings, device)
         return {}
     if settings.stage == "ship":
-        _ship(model, settings)
+        ship(model, settings)
         return {}
     torch.manual_seed(settings.seed + rank())
     stage: Stage
@@ -145,16 +146,6 @@ def _encode(model: WorldModel, settings: TrainSettings, device: torch.device) ->
         held_out = find_episodes(settings.validation or settings.footage)
         encode_footage(model.codec, held_out, unit, device).save(folder / "validation.safetensors")
     wait_for_all()
-
-
-def _ship(model: WorldModel, settings: TrainSettings) -> None:
-    """Write what is played: matrices as int8, a third of a training checkpoint's size."""
-    folder = Path(settings.ship or Path(settings.out) / "shipped")
-    if rank() == 0:
-        notes = {"denoise_steps": settings.denoise_steps}
-        if settings.denoise_steps_cuda:
-            notes["denoise_steps_cuda"] = settings.denoise_steps_cuda
-        checkpoint.save(folder, model, world.load(settings.world).name, notes)
 
 
 if __name__ == "__main__":

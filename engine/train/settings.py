@@ -121,6 +121,8 @@ class TrainSettings:
     resume: bool = True  # go on from out/<stage>.state if it is there
     profile_steps: int = 0  # steps, after the first ten, whose time by kernel goes to out/<stage>_profile.txt
     ship: str = ""  # folder for the checkpoint of stage=ship; out/shipped by default
+    ship_with: str = ""  # checkpoint folder of a network to ship the mean with
+    ship_share: float = 0.5  # of its weights in that mean
     denoise_steps: int = 1  # with which the shipped checkpoint is played by default
     denoise_steps_cuda: int = 0  # the same on a GPU; 0: as many
     model: ModelSizes = field(default_factory=ModelSizes)

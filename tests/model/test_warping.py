@@ -126,8 +126,8 @@ def test_cells_that_are_seen_are_read_as_all_are(dtype: torch.dtype, tolerance: 
     assert 0.2 < share < 0.9 if there == EVERYTHING else (share > 0) == there[-1]
     if there == EVERYTHING:
         assert found.seen.any(dim=2).sum() >= 2 and len(found.seen.sum(dim=2).unique()) > 2
-    all_of_them = reproject.read(reproject.carry_over(shown._replace(pictures=shown.pictures.to(dtype)), picked))
-    seen = reproject.read_seen(shown, picked)
+    all_of_them = reproject.read(reproject.carry_over(shown._replace(pictures=shown.pictures.to(dtype)), picked, found))
+    seen = reproject.read_seen(shown, picked, found)
     assert seen.dtype == dtype and all_of_them[..., :-1].std() > 0.05
     torch.testing.assert_close(seen, all_of_them, rtol=0, atol=tolerance)
 

@@ -241,6 +241,28 @@ def test_wrong_settings_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert not (tmp_path / "none" / "shipped").exists()
 
 
+def test_the_mean_of_two_networks_is_shipped(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [f"latents={trained / 'run/latents'}", f"codec_from={trained / 'run'}"]
+    assert train(trained, "generator", 2, "one", *given) == 0
+    assert train(trained, "generator", 2, "two", *given, "seed=1") == 0
+    told = [f"ship_with={trained / 'two'}", "ship_share=0.25"]
+    assert train(trained, "ship", 0, "one", *told) == 0
+    one, two, mean = (
+        checkpoint.load(trained / name, "toy")[0].state_dict() for name in ("one", "two", "one/shipped")
+    )
+    for name, weights in mean.items():
+        share = 0 if name.startswith("generator.momentum") else 0.25
+        expected = one[name] + share * (two[name] - one[name])
+        off = (weights - expected).abs().max()
+        assert off <= 0.01 * expected.abs().max() + 1e-6, name
+    assert not torch.equal(one["generator.refer.weight"], two["generator.refer.weight"])
+    assert train(trained, "ship", 0, "one", f"ship_with={trained / 'none'}") == 2
+    assert "no checkpoint to mix with" in capsys.readouterr().err
+    assert train(trained, "generator", 1, "wide", *given, "model.reference_dim=16") == 0
+    assert train(trained, "ship", 0, "one", f"ship_with={trained / 'wide'}") == 2
+    assert "other sizes" in capsys.readouterr().err
+
+
 def test_a_new_network_takes_over_a_codec(trained: Path) -> None:
     assert (
         train(trained, "generator", 2, "taken", f"codec_from={trained / 'run'}", f"latents={trained / 'run/latents'}")

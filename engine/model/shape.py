@@ -1,0 +1,48 @@
+"""What was seen keeps its shape: how near a frame just drawn is, as earlier frames know it.
+
+A frame's own nearness is a guess from how it looks, and a wall that the network draws from close by is blurred: its
+guess puts the wall farther away, from step to step, until one walks through it. But where the points that earlier
+frames show come to lie is known, and so is how near they are from there. That counts, where they agree with what is
+around.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.model.reprojection import Found
+
+MISTAKEN = 0.2  # logarithm of how much nearer a view may be thought to be at a cell than it is there
+APART = 0.3  # the same of a cell and the middle of what is around it
+AROUND = 5  # cells on a side of that
+
+
+def foretell(found: Found, grid: tuple[int, int]) -> Tensor:
+    """How near the cells of N coming frames are, [N, *grid], as the middle one of the views that know it says; else 0.
+
+    A view knows it if it sees the cell and is, where it was seen, as near as that makes it: points are spread over all
+    cells that they touch, and would grow by that from frame to frame.
+    """
+    knows = found.seen & (found.geometry[..., 2] < MISTAKEN)
+    told = torch.where(knows, found.nearness, torch.nan).nanmedian(dim=1).values
+    return told.nan_to_num(nan=0.0).unflatten(1, grid)
+
+
+def keep_shape(foretold: Tensor, guess: Tensor) -> Tensor:
+    """Nearness [N, rows, columns] of frames just drawn: what was `foretold`, or their own `guess`.
+
+    The guess counts where nothing was foretold, and in single cells that lie far off what is around them, which are
+    mistakes that would be foretold again.
+    """
+    known = foretold > 0
+    both = torch.where(known, foretold, guess)
+    away = (both / _middle_around(both)).log().abs()
+    return torch.where(known & (away < APART), foretold, guess)
+
+
+def _middle_around(near: Tensor) -> Tensor:
+    """The middle one of the numbers around each cell of [N, rows, columns]; at edges the outermost count again."""
+    wide = F.pad(near.unsqueeze(1), (AROUND // 2,) * 4, mode="replicate")
+    return F.unfold(wide, AROUND).median(dim=1).values.view_as(near)
