@@ -20,6 +20,9 @@ from engine.bench.subject import Subject, unroll
 from engine.data.episode import Episode
 from engine.data.pictures import write_sheet
 from engine.errors import RecordingError
+from engine.model.entry import row_size
+from engine.model.recall import Recall
+from engine.model.settings import ModelSettings
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +30,10 @@ TURN_WEIGHT = 1.0  # pose units that a radian counts for the nearest old view: t
 SEEN_WITHIN = 0.35  # the same measure: nearer than this, a view was seen before
 LAST = 8  # frames of a return judged by themselves, too
 SHEET_COLUMNS = 8
-MEMORIES = {"this model": "blocks", "full history": "full", "plain subsampling": "plain", "window": "none"}
+SPARSE = "plain subsampling, as many bytes"  # entries left out until it takes what the memory model's take
+MEMORIES = {
+    "this model": "blocks", "full history": "full", "plain subsampling": "plain", SPARSE: "plain", "window": "none",
+}  # fmt: skip
 OWN = "this model, own memory"
 NEAREST, LAST_SEEN, CODEC = "nearest old frame", "last seen frame", "codec round trip"
 
@@ -45,9 +51,10 @@ def measure(subject: Subject) -> Found:
     counts = ", ".join(f"{found['sequences']} at gap {gap}" for gap, found in figures.items())
     note = (
         f"Returns of {subject.settings.revisit.frames} frames on maps never trained on: {counts}. All contenders are "
-        "the same weights and sampler on the same footage; they differ in what the memory holds. 'Matched' compares "
-        "each frame with the most like of the true ones; a frozen picture scores well there. Sharpness is a share of "
-        "the true frames': PSNR forgives blur, and this does not."
+        "the same weights and sampler on the same footage; they differ in what the memory holds. Plain subsampling "
+        "keeps the exact tokens of each block's last frame beside its picture. 'Matched' compares each frame with the "
+        "most like of the true ones; a frozen picture scores well there. Sharpness is a share of the true frames': "
+        "PSNR forgives blur, and this does not."
     )
     tables["revisit"] = table(columns, rows, note)
     return Found(tables, figures)
@@ -124,10 +131,10 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     for name, memory in MEMORIES.items():
         if memory == "full" and gap > settings.full_up_to:
             continue
-        drawn[name] = draw(subject, track, memory, begin, frames)
+        drawn[name] = draw(subject, track, name, begin, frames)
         if memory == "blocks" and settings.own_memory:
             left = [clip.still + clip.episode.meta["visit_end"] - clip.first for clip in batch]
-            drawn[OWN] = draw(subject, track, memory, left, frames)
+            drawn[OWN] = draw(subject, track, name, left, frames)
     near = nearest(track, frames)[0].astype(int)
     drawn[NEAREST] = np.stack(
         [np.concatenate([clip.frames(i, i + 1) for i in row]) for clip, row in zip(batch, near.tolist(), strict=True)]
@@ -138,11 +145,30 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     return drawn
 
 
-def draw(subject: Subject, track: Track, memory: str, own_from: list[int], frames: int) -> np.ndarray:
-    """The last `frames` frames of a session that goes on alone from frame `own_from` on: uint8 [B, n, ..]."""
-    rollout = subject.rollout(len(own_from), memory)
+def draw(subject: Subject, track: Track, contender: str, own_from: list[int], frames: int) -> np.ndarray:
+    """The last `frames` frames of a session that goes on alone from frame `own_from` on, with the memory of a contender
+    of MEMORIES: uint8 [B, n, ..]."""
+    rollout = subject.rollout(len(own_from), MEMORIES[contender])
+    if contender == SPARSE:
+        settings = subject.model.settings
+        left = left_out(track.actions.shape[1] // settings.block_frames, row_size(settings) / plain_size(settings))
+        for bank in rollout.banks:
+            bank.recall = Recall(forgotten=left)
     latents = unroll(rollout, track.latents, track.actions, track.poses, own_from)
     return subject.decode(latents[:, -frames:])
+
+
+def plain_size(settings: ModelSettings) -> int:
+    """Bytes of an entry that keeps the tokens of its block's last frame as they are, in bfloat16, in place of the
+    memory model's, beside the same picture, nearness and pose."""
+    exact = settings.dim * torch.bfloat16.itemsize
+    made = settings.memory_dim * torch.int8.itemsize + torch.float16.itemsize
+    return row_size(settings) + settings.frame_tokens * (exact - made)
+
+
+def left_out(count: int, share: float) -> tuple[int, ...]:
+    """Which of `count` entries are left out, evenly, so that this share of them stays, the first one among them."""
+    return tuple(index for index in range(1, count) if int(index * share) == int((index - 1) * share))
 
 
 def _matched(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -76,7 +76,7 @@ def _of_deed(subject: Subject, deed: str) -> tuple[dict[str, np.ndarray], list[n
         begin = [len(batch[0]) - frames] * len(batch)
         truth = np.stack([clip.frames(begin[0], len(clip)) for clip in batch])
         drawn = {TRUTH: truth, CODEC: subject.decode(track.latents[:, -frames:])}
-        drawn |= {name: draw(subject, track, memory, begin, frames) for name, memory in MEMORIES.items()}
+        drawn |= {name: draw(subject, track, name, begin, frames) for name in MEMORIES}
         index = nearest(track, frames)[0].astype(int).tolist()
         old = [np.concatenate([clip.frames(i, i + 1) for i in row]) for clip, row in zip(batch, index, strict=True)]
         drawn[NEAREST] = np.stack(old)

@@ -51,7 +51,7 @@ class ModelSettings:
     references: int = 3  # of those, the ones whose frames are carried over into the coming view, beside the last frame
     reference_dim: int = 128  # width of the network that reads what is carried over
     sweep: bool = False  # whether older frames say how near things are (sweep.py)
-    trusts_memory: bool = False  # whether what memory shows counts before a frame just drawn, where a game tells poses
+    trusts_memory: bool = False  # whether what earlier frames show and tell counts before a frame just drawn
     pushes: bool = False  # whether the camera moves as keys push it, tick by tick (pushes.py); else by a perceptron
     foresees_height: bool = False  # whether the camera's rise and fall is foreseen with the rest of its motion
 

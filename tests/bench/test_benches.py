@@ -17,7 +17,9 @@ from engine.bench.metrics import psnr
 from engine.bench.report import CEILING
 from engine.bench.subject import unroll
 from engine.model import int8
+from engine.model import pose as poses
 from engine.model.codec import ResidualBlock
+from engine.model.entry import row_size, unpack
 from engine.model.packed import pack
 from tests.toy import play
 
@@ -77,6 +79,22 @@ def test_a_return_over_the_same_poses_is_shown_exactly_by_the_nearest_old_frame(
     assert len(drawn) == len(revisit.MEMORIES)
     assert len(scores["window"]["psnr_by_frame"]) == 8
     assert (subject.settings.media / found["sheet"]).stat().st_size > 0
+
+
+def test_sparse_memory_takes_the_bytes_of_the_memory_models(make_subject):
+    settings = make_subject().model.settings
+    rollouts = [make_subject().rollout(1, memory) for memory in ("plain", "blocks")]
+    latents, actions = torch.zeros(1, *settings.latent_shape), torch.zeros(1, settings.action_size)
+    for rollout in rollouts:
+        for _ in range(settings.block_frames):
+            rollout.observe(latents, actions, torch.zeros(1, poses.SIZE))
+    (exact,), kept = rollouts[0].plain_tokens, unpack(settings, rollouts[1].banks[0].rows[0])
+    made = sum(part.numel() * part.element_size() for part in (kept.tokens, kept.scales))
+    size, plain = row_size(settings), revisit.plain_size(settings)
+    assert plain - size == exact.numel() * torch.bfloat16.itemsize - made
+    for count in (1, 10, 300):
+        stay = count - len(revisit.left_out(count, size / plain))
+        assert abs(stay * plain - count * size) <= plain and 0 not in revisit.left_out(count, size / plain)
 
 
 def test_full_history_is_left_out_beyond_its_gap(make_subject):
