@@ -61,14 +61,15 @@ class Reprojector(nn.Module):
         self.blocks = nn.Sequential(ResidualBlock(hidden), ResidualBlock(hidden))
         self.leave = nn.Conv2d(hidden, settings.codec.latent_channels, 3, padding=1)
 
-    def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> Tensor:
+    def forward(self, shown: Shown, last: Tensor, asked: Tensor) -> tuple[Tensor, Found]:
         """last: [B, F], which of `shown` came just before each frame to draw; asked: poses [B, F, SIZE] to draw from.
 
-        Returns [B, F, rows, columns, channels + 1]; the last channel says how sure it is, 0..1.
+        Returns [B, F, rows, columns, channels + 1], of which the last channel says how sure it is, 0..1; and where the
+        cells of B * F frames were found.
         """
         picked = self.pick(shown, last, asked)
         found = self.find(shown.nearness, shown.poses, picked)
-        return self.read(self.carry_over(shown, picked, found)).unflatten(0, last.shape)
+        return self.read(self.carry_over(shown, picked, found)).unflatten(0, last.shape), found
 
     def read(self, carried: Carried) -> Tensor:
         """The same of views that were carried over: [N, rows, columns, channels + 1]."""

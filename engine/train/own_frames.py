@@ -13,7 +13,7 @@ from engine.model.graphs import Graphs, capture_on
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, memory_entries, motions, read_memory, show_blocks
-from engine.model.reprojection import Shown
+from engine.model.reprojection import Found, Shown
 from engine.model.sampler import denoise
 from engine.model.shape import foretell, keep_shape
 from engine.model.sweep import OLDER, shrink
@@ -59,7 +59,7 @@ class OwnFrames:
         self.cache.write_memory(0, memory.to(self.dtype))
         blocks = show_blocks(model, block_tokens, chunk)
         shown: Shown | None = None
-        foretold = torch.empty(0)
+        found: Found | None = None  # where the last frame's cells were, if it was drawn
         last = torch.full_like(chunk.block_index[:, :1, 0], model.settings.memory_entries)
         moved = motions(chunk.before, chunk.poses)
         latents, sweep = chunk.latents.clone(), model.encoder.sweep
@@ -75,11 +75,7 @@ class OwnFrames:
                 past = slice(index - 1, index)
                 told = chunk.poses[:, past], moved[:, past], chunk.actions[:, past], chunk.actions[:, now]
                 asked, _ = model.ask(*told)
-                reproject = model.generator.reproject
-                picked = reproject.pick(shown, last, asked)
-                found = reproject.find(shown.nearness, shown.poses, picked)
-                reference = reproject.read(reproject.carry_over(shown, picked, found)).unflatten(0, last.shape)
-                foretold = foretell(found, model.settings.latent_shape[:2])
+                reference, found = model.generator.reproject(shown, last, asked)
                 action, place = model.scale_action(chunk.actions[:, now]), model.place(times[:, now], asked)
                 fresh = noise[:, index - window : index - window + 1]
                 look = model.generator.looking(action, place, self.cache, reference, fresh.dtype)
@@ -96,7 +92,8 @@ class OwnFrames:
                     if sweep is not None:
                         past = slice(index + 1 - len(pictures), index + 1)
                         nearness = sweep.last(nearness, torch.cat(pictures, dim=1), chunk.poses[:, past])
-                    if index >= window and model.settings.trusts_memory:
+                    if found is not None and model.settings.trusts_memory:
+                        foretold = foretell(found, model.settings.latent_shape[:2])
                         nearness = keep_shape(foretold, nearness[:, 0]).unsqueeze(1)
                     shown = _add_last(blocks, picture, nearness, pose, own[:, now])
             self.cache.write_frames(index % window, kv.to(self.dtype))

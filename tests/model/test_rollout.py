@@ -95,7 +95,7 @@ def test_a_single_session_reads_what_is_seen_of_the_frames_it_shows(model: World
     rollout.start(latents, actions, track)
     asked, _, _, reference = rollout._prepare(actions[:, -1])
     last = torch.tensor([[model.settings.memory_entries]])
-    expected = model.generator.reproject(rollout.shown, last, asked.unsqueeze(1))
+    expected = model.generator.reproject(rollout.shown, last, asked.unsqueeze(1))[0]
     assert reference.shape == expected.shape and (expected[..., -1] > 0.1).any() and (expected[..., -1] == 0).any()
     torch.testing.assert_close(reference, expected, rtol=0, atol=1e-4)
 

@@ -77,7 +77,7 @@ def test_a_reference_follows_what_is_shown_and_says_when_nothing_is() -> None:
     last, asked = torch.tensor([[count - 1]]), torch.zeros(1, 1, 4)
 
     def refer(pictures: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        return model.generator.reproject(Shown(pictures, near, where, there, torch.zeros_like(there)), last, asked)
+        return model.generator.reproject(Shown(pictures, near, where, there, torch.zeros_like(there)), last, asked)[0]
 
     reference = refer(pictures, there)
     assert reference.shape == (1, 1, *SETTINGS.latent_shape[:2], SETTINGS.codec.latent_channels + 1)
