@@ -107,6 +107,8 @@ def rows(figures: dict[str, Any]) -> list[list[Any]]:
         slope = figures["slopes"][name]
         found.append([f"{name}, mean", round(own, 3), round(real, 3), None])
         found.append([f"{name}, slope per minute", slope["own"], slope["real"], slope["real_spread"]])
+    if figures["slopes_within_spread"] is not None:
+        found.append([f"slopes within spread, of {len(STATISTICS)}", figures["slopes_within_spread"], None, None])
     found.append(["shimmer, standing still", figures["shimmer"], None, None])
     return found + [[f"Frechet distance to real, {when}", *pair, None] for when, pair in figures["frechet"].items()]
 
@@ -119,13 +121,18 @@ def slopes(values: np.ndarray, seconds: float = 1.0) -> np.ndarray:
 
 
 def compare(own: np.ndarray, real: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Of each of STATISTICS the mean slope of own rollouts and of real episodes, both float64 [n, 6]."""
+    """Of each of STATISTICS the mean slope of own rollouts and of real episodes, both float64 [n, 6].
+
+    Within spread: the two means differ by no more than the real episodes' standard deviation; None of one episode.
+    """
     spread = real.std(axis=0, ddof=1) if len(real) > 1 else None
+    near = None if spread is None else np.abs(own.mean(0) - real.mean(0)) <= spread
     return {
         name: {
             "own": round(float(own[:, i].mean()), 3),
             "real": round(float(real[:, i].mean()), 3),
             "real_spread": None if spread is None else round(float(spread[i]), 3),
+            "within_spread": None if near is None else bool(near[i]),
             "own_each": [round(float(value), 3) for value in own[:, i]],
         }
         for i, name in enumerate(STATISTICS)
@@ -196,8 +203,11 @@ def _change(frames: np.ndarray) -> float:
 
 def _figures(own: list[Look], real: list[Look]) -> dict[str, Any]:
     by_second = {"own": [look.by_second() for look in own], "real": [look.by_second() for look in real]}
+    found = compare(*(np.stack([slopes(values) for values in each]) for each in by_second.values()))
+    within = [slope["within_spread"] for slope in found.values()]
     return {
-        "slopes": compare(*(np.stack([slopes(values) for values in each]) for each in by_second.values())),
+        "slopes": found,
+        "slopes_within_spread": None if None in within else sum(within),
         "frechet": {name: _distances(own, real, name) for name in own[0].windows},
         "by_second": {key: np.mean(each, axis=0).round(2).tolist() for key, each in by_second.items()},
         "statistics": list(STATISTICS),
@@ -217,9 +227,10 @@ def _note(subject: Subject, count: int) -> str:
     some = f" One frame in {settings.score_every} is scored." if settings.score_every > 1 else ""
     return (
         f"{count} rollouts of {settings.seconds} s on maps never trained on.{some} Slopes are per minute, on the scale "
-        "0 to 255, mean over rollouts; the spread is between real episodes. Frechet distance, of codec cells: own "
-        "frames against the same real footage, and real footage against that of the other episodes. Shimmer: by how "
-        f"much a frame differs from the last, in {STANDING} more frames of standing still; 0 where nothing moves."
+        "0 to 255, mean over rollouts; the spread is between real episodes. Slopes within spread: of how many "
+        "statistics the two slopes differ by no more than that. Frechet distance, of codec cells: own frames against "
+        "the same real footage, and real footage against that of the other episodes. Shimmer: by how much a frame "
+        f"differs from the last, in {STANDING} more frames of standing still; 0 where nothing moves."
     )
 
 

@@ -99,9 +99,11 @@ def test_drift_of_real_frames_is_that_of_real_footage(make_drift, monkeypatch):
     assert found.figures["shimmer"] == 0
     for name, slope in found.figures["slopes"].items():
         assert slope["own"] == slope["real"] != 0, name
+        assert slope["within_spread"], name
     table = found.tables["drift"]
     means = [row for row in table["rows"] if row[0].endswith("mean")]
     assert len(means) == len(drift.STATISTICS) and all(row[1] == row[2] > 0 for row in means)
+    assert ["slopes within spread, of 6", 6, None, None] in table["rows"]
     assert [pair[0] for pair in found.figures["frechet"].values()] == pytest.approx([0, 0, 0], abs=1e-2)
     assert (subject.settings.media / found.figures["sheet"]).exists()
     assert "is scored" not in table["note"]
@@ -154,6 +156,24 @@ def test_the_sheet_is_the_same_whatever_is_scored(make_drift, monkeypatch):
 def test_a_second_without_a_scored_frame_is_refused(make_drift, every):
     with pytest.raises(ConfigError, match=f"drift.score_every is 1 to 10.*not {every}$"):
         drift.measure(make_drift(score_every=every))
+
+
+def test_slopes_within_the_spread_of_real_ones_by_hand():
+    true = np.outer([0.0, 2.0, 4.0], np.ones(6))  # mean 2, standard deviation 2
+    own = np.array([[0.0, 4, 4.1, -0.1, 2, 90], [0.0, 4, 4.1, -0.1, 2, 110]])
+    found = drift.compare(own, true)
+    assert [found[name]["within_spread"] for name in drift.STATISTICS] == [True, True, False, False, True, False]
+    assert found["blue"] == {
+        "own": 100.0, "real": 2.0, "real_spread": 2.0, "within_spread": False, "own_each": [90.0, 110.0],
+    }  # fmt: skip
+
+
+def test_one_episode_has_no_spread(make_drift, monkeypatch):
+    monkeypatch.setattr(drift, "_roll", real())
+    found = drift.measure(make_drift(sequences=1))
+    assert found.figures["slopes_within_spread"] is None
+    assert {slope["within_spread"] for slope in found.figures["slopes"].values()} == {None}
+    assert not [row for row in found.tables["drift"]["rows"] if row[0].startswith("slopes within")]
 
 
 def test_rollouts_of_two_lengths_stand_beside_one_another(words, toy_footage, tmp_path):
