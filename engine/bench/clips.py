@@ -50,9 +50,9 @@ class Clip:
     def poses(self) -> np.ndarray:
         return self.episode.poses[self.index]
 
-    def frames(self, start: int, stop: int) -> np.ndarray:
-        """uint8 [stop - start, height, width, 3] of the clip's frames."""
-        index = self.index[start:stop]
+    def frames(self, start: int, stop: int, step: int = 1) -> np.ndarray:
+        """uint8 [n, height, width, 3] of the clip's frames from `start` up to `stop`, one in `step`."""
+        index = self.index[start:stop:step]
         held = self.episode.frames(int(index[0]), int(index[-1]) + 1)
         return held[index - index[0]]
 
@@ -61,7 +61,7 @@ class Clip:
 class Track:
     """Clips of one length as the network takes them: latents [B, T, ...], actions [B, T, size], poses [B, T, SIZE]."""
 
-    latents: Tensor
+    latents: Tensor  # of fewer frames, the first, where no more were asked for
     actions: Tensor
     poses: Tensor
 
@@ -110,13 +110,17 @@ def episodes(
     return whole
 
 
-def load(subject: Subject, clips: Sequence[Clip]) -> Track:
-    """Encode clips of one length. The same frame of an episode is encoded once, however often a clip shows it."""
+def load(subject: Subject, clips: Sequence[Clip], seen: int | None = None) -> Track:
+    """Encode clips of one length. The same frame of an episode is encoded once, however often a clip shows it.
+
+    seen: how many frames from the first on have latents, at least 1; None: all. Actions and poses are whole.
+    """
     latents = []
     for clip in clips:
         real = Clip(clip.episode, clip.first, clip.end)
-        encoded = subject.encode_long(real.frames, len(real))
-        latents.append(torch.cat([encoded[:1].expand(clip.still, *encoded.shape[1:]), encoded]))
+        count = len(real) if seen is None else min(len(real), max(1, seen - clip.still))
+        encoded = subject.encode_long(real.frames, count)
+        latents.append(torch.cat([encoded[:1].expand(clip.still, *encoded.shape[1:]), encoded])[:seen])
     device = subject.model.device
     actions = torch.from_numpy(np.stack([clip.actions for clip in clips])).to(device)
     game = torch.from_numpy(np.stack([clip.poses for clip in clips]))

@@ -1,63 +1,102 @@
 """Drift bench: does it fall apart? Minutes of the model's own frames under a scripted player's actions.
 
 Picture statistics second by second, beside the real footage that the actions come from. What counts is
-their slope: real footage wanders too, so its own slopes say how much is none.
+their slope: real footage wanders too, so its own slopes say how much is none. Frames are scored as they are
+made, so a long rollout takes hardly more memory than a short one.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from functools import reduce
+from itertools import islice, pairwise
+from operator import add
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from engine.bench.clips import WALKS, Clip, batches, episodes, load
+from engine.bench.clips import WALKS, Clip, Track, batches, episodes, load
 from engine.bench.metrics import statistics
+from engine.bench.moments import Moments
 from engine.bench.report import Found, table
 from engine.bench.subject import Subject
 from engine.data.pictures import write_sheet
+from engine.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
-PART = 32  # frames decoded at once
+PART = 32  # frames scored at once
 PERIOD = 10  # seconds at the beginning and at the end that are compared
 SHEET_COLUMNS = 8
 STANDING = 16  # frames without any action, after the rollout
 STATISTICS = ("brightness", "contrast", "sharpness", "red", "green", "blue")
 
 
+class Look:
+    """What the scored frames of one rollout, or of the same seconds of real footage, look like; taken in by parts.
+
+    Frames are counted from the first after the history.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        settings, self.rate = subject.settings.drift, subject.world.rate
+        self.subject, self.count = subject, _length(subject)
+        span = round(max(1, min(settings.seconds // 2, PERIOD)) * self.rate)
+        self.windows = {
+            "first seconds": range(span),
+            "last seconds": range(self.count - span, self.count),
+            "all": range(self.count),
+        }
+        self.moments: dict[str, Moments] = {}  # of the cells that the codec sees in the frames of each window
+        self.frames: list[int] = []
+        self.rows: list[np.ndarray] = []  # float64 [6] of each frame
+
+    def add(self, frames: range, pictures: np.ndarray) -> None:
+        """Score the pictures uint8 [n, height, width, 3] of n frames."""
+        found = statistics(pictures)
+        self.rows += list(np.column_stack([found.mean.mean(-1), found.std.mean(-1), found.sharpness, found.mean]))
+        self.frames += frames
+        cells = self.subject.encode(pictures).flatten(1, 2).cpu()  # [n, cells, channels]
+        for name, window in self.windows.items():
+            inside = [index for index, frame in enumerate(frames) if frame in window]
+            if inside:
+                part = Moments.of(cells[inside].flatten(0, 1))
+                self.moments[name] = self.moments[name] + part if name in self.moments else part
+
+    def by_second(self) -> np.ndarray:
+        """STATISTICS of each second, means over its scored frames: float64 [seconds, 6]."""
+        frames, rows = np.array(self.frames), np.stack(self.rows)
+        edges = [round(second * self.rate) for second in range(int(self.count / self.rate) + 1)]
+        return np.stack([rows[(begin <= frames) & (frames < end)].mean(0) for begin, end in pairwise(edges)])
+
+
 def measure(subject: Subject) -> Found:
-    """Slopes per minute of generated and real footage, and distances in the codec's latent space."""
-    settings = subject.settings.drift
-    rate = subject.world.rate
-    length = settings.history + round(settings.seconds * rate)
+    """Slopes per minute of generated and real footage, and distances in the codec's latent space.
+
+    Raises ConfigError where a second would be without a scored frame.
+    """
+    settings, most = subject.settings.drift, int(subject.world.rate)
+    if not 1 <= settings.score_every <= most:
+        raise ConfigError(f"drift.score_every is 1 to {most}, at most a second of frames, not {settings.score_every}")
+    length = settings.history + _length(subject)
     clips = [Clip(e, 0, length) for e in episodes(subject, WALKS, settings.sequences, length)]
-    own, real, cells, sheet, shimmer = [], [], [], [], []
+    own, real, sheet, shimmer = [], [], [], []
     for batch in batches(clips, subject.settings.batch):
-        track = load(subject, batch)
-        latents, standing = _roll(subject, track.latents, track.actions, track.poses)
-        true = track.latents[:, settings.history :]
-        for row, clip in enumerate(batch):
-            pictures, again = _pictures(subject, latents[row])
-            own.append(_seconds(pictures, rate))
-            real.append(_seconds(clip.frames(settings.history, length), rate))
-            cells.append((again, true[row].float().flatten(1, 2).cpu()))
-            shimmer.append(_change(subject.decode(standing[row])))
-            sheet.append(pictures[:: round(settings.sheet_every * rate)])
+        looks, pictures, standing = _watch(subject, _roll(subject, load(subject, batch, settings.history)), len(batch))
+        own += looks
+        sheet += pictures
+        shimmer += [_change(subject.decode(latents)) for latents in standing]
+        real += [_footage(subject, clip) for clip in batch]
     path = subject.settings.media / f"bench_drift_{settings.seconds}s{subject.settings.label}.png"
     write_sheet(path, _lines(sheet))
-    figures = _figures(own, real, cells, min(settings.seconds // 2, PERIOD) * rate)
+    figures = _figures(own, real)
     figures["shimmer"] = round(float(np.mean(shimmer)), 3)
-    note = (
-        f"{len(clips)} rollouts of {settings.seconds} s on maps never trained on. Slopes are per minute, on the scale "
-        "0 to 255, mean over rollouts; the spread is between real episodes. Frechet distance, of codec cells: own "
-        "frames against the same real footage, and real footage against that of the other episodes. Shimmer: by how "
-        f"much a frame differs from the last, in {STANDING} more frames of standing still; 0 where nothing moves."
-    )
     columns = ["figure", "generated", "real footage", "spread of real"]
     figures |= {"sheet": path.name, "seconds": settings.seconds}
-    return Found({"drift": table(columns, rows(figures), note)}, figures)
+    return Found({"drift": table(columns, rows(figures), _note(subject, len(clips)))}, figures)
 
 
 def rows(figures: dict[str, Any]) -> list[list[Any]]:
@@ -68,6 +107,8 @@ def rows(figures: dict[str, Any]) -> list[list[Any]]:
         slope = figures["slopes"][name]
         found.append([f"{name}, mean", round(own, 3), round(real, 3), None])
         found.append([f"{name}, slope per minute", slope["own"], slope["real"], slope["real_spread"]])
+    if figures["slopes_within_spread"] is not None:
+        found.append([f"slopes within spread, of {len(STATISTICS)}", figures["slopes_within_spread"], None, None])
     found.append(["shimmer, standing still", figures["shimmer"], None, None])
     return found + [[f"Frechet distance to real, {when}", *pair, None] for when, pair in figures["frechet"].items()]
 
@@ -79,32 +120,80 @@ def slopes(values: np.ndarray, seconds: float = 1.0) -> np.ndarray:
     return np.tensordot(time, values, axes=(0, 0)) / max(float((time**2).sum()), 1e-12)
 
 
-def frechet(one: torch.Tensor, other: torch.Tensor) -> float:
+def compare(own: np.ndarray, real: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Of each of STATISTICS the mean slope of own rollouts and of real episodes, both float64 [n, 6].
+
+    Within spread: the two means differ by no more than the real episodes' standard deviation; None of one episode.
+    """
+    spread = real.std(axis=0, ddof=1) if len(real) > 1 else None
+    near = None if spread is None else np.abs(own.mean(0) - real.mean(0)) <= spread
+    return {
+        name: {
+            "own": round(float(own[:, i].mean()), 3),
+            "real": round(float(real[:, i].mean()), 3),
+            "real_spread": None if spread is None else round(float(spread[i]), 3),
+            "within_spread": None if near is None else bool(near[i]),
+            "own_each": [round(float(value), 3) for value in own[:, i]],
+        }
+        for i, name in enumerate(STATISTICS)
+    }
+
+
+def frechet(one: Tensor, other: Tensor) -> float:
     """Squared Frechet distance of two clouds of points [n, d], taken as normal distributions (Heusel et al. 2017)."""
-    one, other = one.double(), other.double()
-    cov_a, cov_b = one.T.cov(), other.T.cov()
-    values, vectors = torch.linalg.eigh(cov_a)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
-    shift = (one.mean(0) - other.mean(0)).square().sum()
-    return float(shift + cov_a.trace() + cov_b.trace() - 2 * cross)
+    return Moments.of(one).frechet(Moments.of(other))
 
 
 @torch.inference_mode()
-def _roll(
-    subject: Subject, latents: torch.Tensor, actions: torch.Tensor, poses: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The latents [B, frames, ...] of an own rollout after the true history; [B, STANDING, ...] more without action."""
-    begin = subject.settings.drift.history
+def _roll(subject: Subject, track: Track) -> Iterator[Tensor]:
+    """The latents [B, ...] of each frame of an own rollout after the true history, then of STANDING without action."""
+    begin, actions = subject.settings.drift.history, track.actions
     rollout = subject.rollout(len(actions), graphs=True)
-    rollout.start(latents[:, :begin], actions[:, :begin], poses[:, :begin])
-    made = []
+    rollout.start(track.latents[:, :begin], actions[:, :begin], track.poses[:, :begin])
     for index in range(begin, actions.shape[1]):
-        made.append(rollout.step(actions[:, index]))
+        yield rollout.step(actions[:, index])
         if index % 256 == 0:
             log.info("drift: frame %d of %d", index, actions.shape[1])
-    standing = [rollout.step(torch.zeros_like(actions[:, 0])) for _ in range(STANDING)]
-    return torch.stack(made, dim=1), torch.stack(standing, dim=1)
+    for _ in range(STANDING):
+        yield rollout.step(torch.zeros_like(actions[:, 0]))
+
+
+def _watch(subject: Subject, rolled: Iterator[Tensor], batch: int) -> tuple[list[Look], list[np.ndarray], Tensor]:
+    """Score a batch of rollouts as they are made: looks, pictures for the contact sheet, latents of standing still.
+
+    Pictures are uint8 [n, height, width, 3] of each rollout, the latents [B, STANDING, ...].
+    """
+    settings, looks = subject.settings.drift, [Look(subject) for _ in range(batch)]
+    shown: list[list[np.ndarray]] = [[] for _ in looks]
+    sheet = round(settings.sheet_every * subject.world.rate)
+    for part in _parts(subject):
+        latents = torch.stack(list(islice(rolled, len(part))), dim=1)
+        first = -part.start % sheet
+        for row, look in enumerate(looks):
+            look.add(part[:: settings.score_every], subject.decode(latents[row, :: settings.score_every]))
+            if first < len(part):
+                shown[row].append(subject.decode(latents[row, first::sheet]))
+    return looks, [np.concatenate(pictures) for pictures in shown], torch.stack(list(rolled), dim=1)
+
+
+def _footage(subject: Subject, clip: Clip) -> Look:
+    """Score the real frames that a rollout stands beside."""
+    settings, look = subject.settings.drift, Look(subject)
+    for part in _parts(subject):
+        begin, end = (settings.history + frame for frame in (part.start, part.stop))
+        look.add(part[:: settings.score_every], clip.frames(begin, end, settings.score_every))
+    return look
+
+
+def _length(subject: Subject) -> int:
+    """Frames of a rollout after its history."""
+    return round(subject.settings.drift.seconds * subject.world.rate)
+
+
+def _parts(subject: Subject) -> list[range]:
+    """The frames of a rollout in parts of which PART are scored; each part begins with a scored frame."""
+    frames, size = range(_length(subject)), PART * subject.settings.drift.score_every
+    return [frames[start : start + size] for start in range(0, len(frames), size)]
 
 
 def _change(frames: np.ndarray) -> float:
@@ -112,53 +201,37 @@ def _change(frames: np.ndarray) -> float:
     return float(np.abs(np.diff(frames.astype(np.int16), axis=0)).mean())
 
 
-def _pictures(subject: Subject, latents: torch.Tensor) -> tuple[np.ndarray, torch.Tensor]:
-    """The frames of one rollout, and the cells [frames, cells, channels] that the codec sees in them."""
-    pictures = np.concatenate([subject.decode(part) for part in latents.split(PART)])
-    return pictures, subject.encode(pictures).float().flatten(1, 2).cpu()
-
-
-def _seconds(frames: np.ndarray, rate: float) -> np.ndarray:
-    """STATISTICS of each second: float64 [seconds, 6]."""
-    parts = [statistics(frames[start : start + PART]) for start in range(0, len(frames), PART)]
-    mean, std = (np.concatenate([getattr(part, name) for part in parts]) for name in ("mean", "std"))
-    sharp = np.concatenate([part.sharpness for part in parts])
-    rows = np.column_stack([mean.mean(-1), std.mean(-1), sharp, mean])
-    whole = int(len(rows) / rate)
-    return np.stack([rows[round(s * rate) : round((s + 1) * rate)].mean(0) for s in range(whole)])
-
-
-def _figures(
-    own: list[np.ndarray], real: list[np.ndarray], cells: list[tuple[torch.Tensor, torch.Tensor]], period: float
-) -> dict[str, Any]:
-    own_slopes, real_slopes = (np.stack([slopes(row) for row in rows]) for rows in (own, real))
-    spread = real_slopes.std(axis=0, ddof=1) if len(real) > 1 else np.full(len(STATISTICS), np.nan)
-    named = {
-        name: {
-            "own": round(float(own_slopes[:, i].mean()), 3),
-            "real": round(float(real_slopes[:, i].mean()), 3),
-            "real_spread": None if np.isnan(spread[i]) else round(float(spread[i]), 3),
-            "own_each": [round(float(value), 3) for value in own_slopes[:, i]],
-        }
-        for i, name in enumerate(STATISTICS)
-    }
-    span = round(period)
-    when = {"first seconds": slice(0, span), "last seconds": slice(-span, None), "all": slice(None)}
+def _figures(own: list[Look], real: list[Look]) -> dict[str, Any]:
+    by_second = {"own": [look.by_second() for look in own], "real": [look.by_second() for look in real]}
+    found = compare(*(np.stack([slopes(values) for values in each]) for each in by_second.values()))
+    within = [slope["within_spread"] for slope in found.values()]
     return {
-        "slopes": named,
-        "frechet": {name: _distances(cells, part) for name, part in when.items()},
-        "by_second": {"own": np.mean(own, axis=0).round(2).tolist(), "real": np.mean(real, axis=0).round(2).tolist()},
+        "slopes": found,
+        "slopes_within_spread": None if None in within else sum(within),
+        "frechet": {name: _distances(own, real, name) for name in own[0].windows},
+        "by_second": {key: np.mean(each, axis=0).round(2).tolist() for key, each in by_second.items()},
         "statistics": list(STATISTICS),
     }
 
 
-def _distances(cells: list[tuple[torch.Tensor, torch.Tensor]], part: slice) -> list[float | None]:
+def _distances(own: list[Look], real: list[Look], window: str) -> list[float | None]:
     """Own frames against the same real ones; and, of two episodes or more, half of the real ones against the rest."""
-    own = torch.cat([made[part].flatten(0, 1) for made, _ in cells])
-    real = [true[part].flatten(0, 1) for _, true in cells]
-    half = len(real) // 2
-    among = round(frechet(torch.cat(real[:half]), torch.cat(real[half:])), 3) if half else None
-    return [round(frechet(own, torch.cat(real)), 3), among]
+    made, true = ([look.moments[window] for look in looks] for looks in (own, real))
+    half = len(true) // 2
+    among = round(reduce(add, true[:half]).frechet(reduce(add, true[half:])), 3) if half else None
+    return [round(reduce(add, made).frechet(reduce(add, true)), 3), among]
+
+
+def _note(subject: Subject, count: int) -> str:
+    settings = subject.settings.drift
+    some = f" One frame in {settings.score_every} is scored." if settings.score_every > 1 else ""
+    return (
+        f"{count} rollouts of {settings.seconds} s on maps never trained on.{some} Slopes are per minute, on the scale "
+        "0 to 255, mean over rollouts; the spread is between real episodes. Slopes within spread: of how many "
+        "statistics the two slopes differ by no more than that. Frechet distance, of codec cells: own frames against "
+        "the same real footage, and real footage against that of the other episodes. Shimmer: by how much a frame "
+        f"differs from the last, in {STANDING} more frames of standing still; 0 where nothing moves."
+    )
 
 
 def _lines(sheet: list[np.ndarray]) -> list[np.ndarray]:

@@ -62,6 +62,7 @@ class DriftBench:
     seconds: int = 60
     sequences: int = 2
     history: int = 64  # true frames before
+    score_every: int = 1  # frames: one in so many is decoded, scored and held against the real one
     sheet_every: int = 4  # seconds from one picture of the contact sheet to the next
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.bench import actions, codec, drift, growth, latency, memory, next_frame, replay, revisit, stages, throughput
+from engine.bench import actions, codec, growth, latency, memory, next_frame, replay, revisit, stages, throughput
 from engine.bench.clips import Clip, episodes, load
 from engine.bench.metrics import psnr
 from engine.bench.report import CEILING
@@ -122,6 +122,22 @@ def test_clips_of_one_length_stand_still_at_first(make_subject):
     torch.testing.assert_close(track.latents[0], expected, rtol=0, atol=1e-4)
 
 
+def test_only_the_frames_that_are_seen_are_encoded(make_subject, monkeypatch):
+    subject = make_subject()
+    found = episodes(subject, {"homes": 1.0}, 2, 20)
+    clips, encode, taken = [Clip(found[0], 2, 20), Clip(found[1], 7, 20, 5)], subject._encode, []
+    whole = load(subject, clips)
+    monkeypatch.setattr(subject, "_encode", lambda frames: (taken.append(len(frames)), encode(frames))[1])
+    for seen, encoded in ((11, 11 + 6), (4, 4 + 1), (40, 18 + 13)):
+        taken.clear()
+        track = load(subject, clips, seen)
+        assert sum(taken) == encoded
+        torch.testing.assert_close(track.latents, whole.latents[:, :seen], rtol=0, atol=1e-5)
+        assert torch.equal(track.actions, whole.actions) and torch.equal(track.poses, whole.poses)
+    frames = clips[1].frames(3, 14)
+    np.testing.assert_array_equal(clips[1].frames(3, 14, 4), frames[::4])
+
+
 def test_unrolling_sees_the_truth_and_then_its_own_frames(make_subject):
     subject = make_subject()
     clips = [Clip(e, 0, 20) for e in episodes(subject, {"homes": 1.0}, 2, 20)]
@@ -144,43 +160,6 @@ def test_the_nearest_pose_counts_turns_across_the_seam(make_subject):
     index, cost = revisit.nearest(track, 1)
     assert index[0, 0] == 0
     assert cost[0, 0] == pytest.approx(2 * math.pi - 6.2, abs=1e-4)
-
-
-def test_slopes_and_distances_by_hand():
-    seconds = np.arange(30)
-    values = np.column_stack([2 * seconds + 5, np.full(30, 7.0)])
-    np.testing.assert_allclose(drift.slopes(values), [120, 0], atol=1e-9)
-    points = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0))
-    assert drift.frechet(points, points) == pytest.approx(0, abs=1e-6)
-    assert drift.frechet(points, points + torch.tensor([3.0, 0, 4.0])) == pytest.approx(25, abs=1e-4)
-    wide = points * 2
-    assert drift.frechet(points, wide) == pytest.approx(float(points.double().T.cov().trace()), rel=0.01)
-
-
-def test_drift_of_real_frames_is_that_of_real_footage(make_subject, monkeypatch):
-    subject = make_subject()
-    subject.model.codec = Lossless()
-
-    def real(subject, latents, *_):
-        true = latents[:, subject.settings.drift.history :]
-        return true, true[:, :1].expand(-1, drift.STANDING, -1, -1, -1)
-
-    monkeypatch.setattr(drift, "_roll", real)
-    found = drift.measure(subject)
-    assert found.figures["shimmer"] == 0
-    for name, slope in found.figures["slopes"].items():
-        assert slope["own"] == slope["real"] != 0, name
-    means = [row for row in found.tables["drift"]["rows"] if row[0].endswith("mean")]
-    assert len(means) == len(drift.STATISTICS) and all(row[1] == row[2] > 0 for row in means)
-    assert [pair[0] for pair in found.figures["frechet"].values()] == pytest.approx([0, 0, 0], abs=1e-2)
-    assert (subject.settings.media / found.figures["sheet"]).exists()
-
-
-def test_drift_of_own_frames(make_subject):
-    found = drift.measure(make_subject())
-    assert np.shape(found.figures["by_second"]["own"]) == (4, len(drift.STATISTICS))
-    assert found.figures["frechet"]["all"][0] > 1e-3
-    assert found.figures["shimmer"] > 0
 
 
 def test_a_block_is_rebuilt_from_its_entry_alone(make_subject):
