@@ -16,6 +16,7 @@ import torch
 from engine import Engine
 from engine.data import savefile
 from engine.errors import SaveError
+from engine.model.memory import restore
 from engine.model.memory_bank import BUFFERS
 from tests.kills import kill_rounds
 from tests.test_core import WALK, assert_equal_frames, frames_of, walked
@@ -107,6 +108,27 @@ def test_a_random_state_of_another_device_is_replaced(toy_engine: Engine, tmp_pa
     savefile.write(path, tensors, meta | {"device": "cuda"})
     toy_engine.restore(path)
     assert_equal_frames(frames_of(toy_engine, 3), [toy_engine.restore(path), *frames_of(toy_engine, 3)][1:])
+
+
+def test_a_save_of_before_numbers_took_half_a_byte_goes_on(toy_engine: Engine, tmp_path: Path) -> None:
+    tensors, meta = savefile.read(walked(toy_engine, 9).save(tmp_path / "a.save"))
+    settings = toy_engine.model.settings
+    as_now = {name: tensors[f"bank.{name}"].clone() for name in BUFFERS}
+    counts = {"tokens": settings.memory_dim, "latents": settings.codec.latent_channels}
+    for (name, count), scales in zip(counts.items(), ("scales", "latent_scales"), strict=True):
+        told = restore(as_now[name], as_now[scales], count, torch.float32)
+        size = told.abs().amax(-1, keepdim=True).clamp(min=1e-6) / 127
+        tensors[f"bank.{name}"] = (told / size).round().to(torch.int8)
+        tensors[f"bank.{scales}"] = size.half()
+    toy_engine.restore(savefile.write(tmp_path / "b.save", tensors, meta))
+    bank = toy_engine._present().rollout.banks[0]
+    for (name, count), scales in zip(counts.items(), ("scales", "latent_scales"), strict=True):
+        held, was = getattr(bank, name), as_now[name]
+        assert held.shape == was.shape and held.dtype == torch.uint8
+        before = restore(was, as_now[scales], count, torch.float32)
+        told = restore(held, getattr(bank, scales), count, torch.float32)
+        assert ((told - before).abs() <= before.abs().amax(-1, keepdim=True) / 7 / 2).all()
+    frames_of(toy_engine, 3)
 
 
 def test_a_save_of_before_frames_told_how_near_they_are_goes_on(toy_engine: Engine, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.errors import SaveError
 from engine.model import pose as poses
 from engine.model.entry import pack as pack_entries
+from engine.model.memory import quantise
 from engine.model.memory_bank import BUFFERS, MemoryBank
 from engine.model.moments import Moment
 from engine.model.settings import ModelSettings
@@ -46,6 +47,8 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
         count = len(tensors["moments.numbers"])
         tensors.setdefault("moments.own", torch.ones(count, dtype=torch.bool))
         tensors.setdefault("moments.nearness", torch.zeros(count, *settings.latent_shape[:2]))
+    _repack(tensors, "tokens", "scales", settings.memory_dim)
+    _repack(tensors, "latents", "latent_scales", settings.latent_shape[-1])
     _check(tensors, settings)
     frame = tensors["frame"].numpy()
     bank = MemoryBank(settings, device)
@@ -68,6 +71,13 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
         )
     bank.keep(moments[-1].num_entries)
     return moments, bank
+
+
+def _repack(tensors: Named, name: str, scales: str, count: int) -> None:
+    """Have the bank's numbers, `count` a token or cell, be kept as they are now where a file of before has bytes."""
+    held, scale = (tensors.get(f"bank.{part}", torch.zeros(0)) for part in (name, scales))
+    if held.dtype == torch.int8 and held.shape[-1:] == (count,) and scale.shape == (*held.shape[:-1], 1):
+        tensors[f"bank.{name}"], tensors[f"bank.{scales}"] = quantise(held.float() * scale.float())
 
 
 def _random(state: Tensor, num_frames: int, device: torch.device) -> Tensor:
@@ -94,10 +104,10 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
         "moments.numbers": ((count, 2 + settings.memory_entries), (torch.int64,)),
         "moments.random": ((count, *random), (torch.uint8,)),
         "moments.own": ((count,), (torch.bool,)),
-        "bank.tokens": ((held, settings.frame_tokens, settings.memory_dim), (torch.int8,)),
+        "bank.tokens": ((held, settings.frame_tokens, -(-settings.memory_dim // 2)), (torch.uint8,)),
         "bank.scales": ((held, settings.frame_tokens, 1), (torch.float16,)),
         "bank.poses": ((held, poses.SIZE), (torch.float32,)),
-        "bank.latents": ((held, *settings.latent_shape), (torch.int8,)),
+        "bank.latents": ((held, *settings.latent_shape[:2], -(-settings.latent_shape[2] // 2)), (torch.uint8,)),
         "bank.latent_scales": ((held, *settings.latent_shape[:2], 1), (torch.float16,)),
         "bank.nearness": ((held, *settings.latent_shape[:2]), (torch.float16,)),
         "frame": ((settings.height, settings.width, 3), (torch.uint8,)),

@@ -35,8 +35,8 @@ def layout(settings: ModelSettings) -> dict[str, tuple[tuple[int, ...], torch.dt
         "scales": ((settings.frame_tokens, 1), torch.float16),
         "latent_scales": ((rows, columns, 1), torch.float16),
         "nearness": ((rows, columns), torch.float16),
-        "tokens": ((settings.frame_tokens, settings.memory_dim), torch.int8),
-        "latents": ((rows, columns, channels), torch.int8),
+        "tokens": ((settings.frame_tokens, -(-settings.memory_dim // 2)), torch.uint8),
+        "latents": ((rows, columns, -(-channels // 2)), torch.uint8),
     }
 
 

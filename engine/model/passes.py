@@ -188,7 +188,7 @@ class Passes:
     def show_frames(self, entry: Entry, rows: Tensor, slots: Tensor) -> None:
         """Make the frames of K entries references, as `show` does beside keys and values."""
         shown, place = self.shown, (rows, slots)
-        frames = restore(entry.latents, entry.latent_scales, self.model.dtype)
+        frames = restore(entry.latents, entry.latent_scales, self.latents.shape[-1], self.model.dtype)
         if self.lazy:
             self.latents[place], self.undrawn[place] = frames, torch.ones_like(rows, dtype=torch.bool)
         else:
@@ -260,7 +260,7 @@ class Passes:
             entry = unpack(self.model.settings, some)
             if frames:
                 self.show_frames(entry, rows, slots)
-            tokens = restore(entry.tokens, entry.scales, self.model.dtype).unsqueeze(1)
+            tokens = restore(entry.tokens, entry.scales, self.model.settings.memory_dim, self.model.dtype).unsqueeze(1)
             place = self.place_undated(entry.poses, anchor[rows])
             self.cache.write_slots(rows, slots, self.model.generator.remembered(tokens, place, dated=False))
         return ()
