@@ -231,8 +231,8 @@ def _note(subject: Subject, count: int) -> str:
         "0 to 255, mean over rollouts; the spread is between real episodes. Slopes within spread: of how many "
         "statistics the slope is no further from 0 than those of real episodes are, as the root of their mean square. "
         "Frechet distance, of codec cells: own frames against the same real footage, and real footage against that of "
-        f"the other episodes. Shimmer: by how much a frame differs from the last, in {STANDING} more frames of standing "
-        "still; 0 where nothing moves."
+        f"the other episodes. Shimmer: by how much a frame differs from the last, in {STANDING} more frames of "
+        "standing still; 0 where nothing moves."
     )
 
 
