@@ -43,7 +43,8 @@ TURN_BLUR = 0.4  # degrees: how sharply a turn is told apart in training
 TURNS_AT_ONCE, RUNS_AT_ONCE, RUN = 128, 16, 22  # of a training step: pairs; stretches, and their pairs
 TURN_RATE, RATE = 3e-3, 3e-3  # learning rates
 UNSEEN = 0.05  # share of patches that are hidden in training
-SOFTEST = 1.2  # pixels of the blur of half of the footage: what is generated is softer than what is real
+SOFTEST = 2.5  # pixels by which half of the footage is blurred at most: what is generated is softer than what is real
+NOISE = 0.01  # in it, on the scale 0 to 1
 
 
 @dataclass(frozen=True)
@@ -210,13 +211,13 @@ def train(
 
 def _views(footage: Footage, index: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Grey pictures, uint8 [T, 1, *FINE], and colours of `Watched`: of every other stretch made softer, some more."""
-    sigma = SOFTEST * torch.rand(()).item() if index % 2 else 0.0
+    sigma = SOFTEST * torch.rand(()).item() ** 2 if index % 2 else 0.0
     grey, colours = [], []
     for start in range(0, len(footage.actions), 64):
         frames = footage.frames(start, min(len(footage.actions), start + 64))
         views = look(torch.from_numpy(np.array(frames)).to(device))
         soft = blur(views.grey, sigma)
-        soft = soft + torch.randn_like(soft) * 0.01 * sigma
+        soft = soft + torch.randn_like(soft) * NOISE * min(sigma, 1.0)
         grey.append((soft.clamp(0, 1) * 255).round().byte())
         colours.append((4 * views.colours - 2).half())
     return torch.cat(grey), torch.cat(colours)
@@ -245,14 +246,17 @@ def _train_turns(probe: Probe, grey: Sequence[Tensor], yaw: Tensor, steps: int) 
 def _train_keys(
     probe: Probe, grey: Sequence[Tensor], colours: Tensor, actions: Tensor, motions: Tensor, steps: int
 ) -> None:
-    with torch.no_grad():
-        found = [probe.match(_unit(part)) for part in grey]
-    costs, yaw = (torch.stack(parts) for parts in zip(*found, strict=True))
-    length = min(RUN, actions.shape[1])
+    count = actions.shape[:2]
+    costs = torch.empty(*count, SHIFT_COSTS, *GRID, dtype=torch.half, device=actions.device)  # most of the memory taken
+    yaw = torch.empty(count, device=actions.device)
+    for index, part in enumerate(grey):
+        with torch.no_grad():
+            costs[index], yaw[index] = probe.match(_unit(part))
+    length = min(RUN, count[1])
 
     def loss() -> Tensor:
         row = torch.randint(len(costs), (RUNS_AT_ONCE, 1))
-        index = torch.randint(actions.shape[1] - length + 1, (RUNS_AT_ONCE, 1)) + torch.arange(length)
+        index = torch.randint(count[1] - length + 1, (RUNS_AT_ONCE, 1)) + torch.arange(length)
         ends = torch.cat([index, index[:, -1:] + 1], dim=1)
         watched = Watched(costs[row, index], yaw[row, index], colours[row, ends])
         return probe.loss(watched, actions[row, index], motions[row, index])
