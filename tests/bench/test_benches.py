@@ -231,8 +231,8 @@ def test_the_probe_learns_what_shows(make_subject, monkeypatch):
     learnt = actions.learn(make_subject(actions=type(settings.actions)(400, 200, 4, 12)))
     frames, truth, _ = play(77, 60)
     right = learnt.read(frames).keys == (truth[probe.BEFORE : 60 - probe.AFTER, :2] > 0.5)
-    assert right[:, 1].mean() > 0.9  # light brightens the whole picture
-    assert right[:, 0].mean() < 0.9  # forward shows nowhere
+    assert right[:, 1].mean() > 0.85  # light brightens the whole picture
+    assert right[:, 0].mean() < 0.8  # forward shows nowhere
 
 
 def test_what_chance_would_give_counts_for_nothing():
