@@ -73,9 +73,9 @@ class MemoryBench:
 
 @dataclass(frozen=True)
 class ActionsBench:
-    train_frames: int = 8000  # of real footage for the probe
-    train_steps: int = 1500
-    sequences: int = 8
+    train_frames: int = 24000  # of real footage for the probe
+    train_steps: int = 2000
+    sequences: int = 12
     frames: int = 32  # of own rollout each
 
 

@@ -30,8 +30,8 @@ SMALL = [
     "pose.steps=6", "pose.marks=[2,6,99]", "pose.history=9", "pose.sequences=2", "pose.gap=10", "pose.frames=8",
     "pose.units=[64]", "pose.degrees=[10]", "state.deeds=[door]", "state.gap=10",
     "state.sequences=2", "state.frames=8", "drift.seconds=4",
-    "drift.history=8", "drift.sheet_every=1", "memory.blocks=6", "actions.train_frames=1000",
-    "actions.train_steps=20", "actions.sequences=2", "actions.frames=6", "latency.frames=4", "latency.history=12",
+    "drift.history=8", "drift.sheet_every=1", "memory.blocks=6", "actions.train_frames=60",
+    "actions.train_steps=8", "actions.sequences=2", "actions.frames=6", "latency.frames=4", "latency.history=12",
     "latency.steps=[1,2]", "growth.lengths=[12,30]", "growth.frames=3", "throughput.batches=[1,3]",
     "throughput.frames=2", "replay.frames=5",
 ]  # fmt: skip

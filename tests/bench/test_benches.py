@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.bench import actions, codec, growth, latency, memory, next_frame, replay, revisit, stages, throughput
+from engine.bench import actions, codec, growth, latency, memory, next_frame, probe, replay, revisit, stages, throughput
 from engine.bench.clips import Clip, episodes, load
 from engine.bench.metrics import psnr
 from engine.bench.report import CEILING
@@ -184,8 +184,6 @@ def test_memory_counts_its_bytes(make_subject):
 
 def test_true_frames_agree_with_the_probe_on_true_frames(make_subject, monkeypatch):
     subject = make_subject()
-    monkeypatch.setattr(subject, "decode", lambda latents: latents)
-    monkeypatch.setattr(subject, "encode", lambda latents: latents)
     monkeypatch.setattr(actions, "unroll", lambda rollout, latents, *_: latents)
     rows = actions.measure(subject).figures["rows"]
     assert [row["action"] for row in rows] == ["forward", "light", "yaw", "mean"]
@@ -193,12 +191,26 @@ def test_true_frames_agree_with_the_probe_on_true_frames(make_subject, monkeypat
     assert all(row["probe right on real"] == row["probe right on generated"] for row in rows)
 
 
-def test_the_probe_learns_what_shows(make_subject):
+def test_the_probe_learns_what_shows(make_subject, monkeypatch):
+    monkeypatch.setattr(probe, "RUNS_AT_ONCE", 4)
+    monkeypatch.setattr(actions, "EPISODE_FRAMES", 50)
     settings = make_subject().settings
-    subject = make_subject(actions=type(settings.actions)(2000, 150, 4, 12))
-    rows = {row["action"]: row for row in actions.measure(subject).figures["rows"]}
-    assert rows["light"]["probe right on real"] > 0.9  # it brightens the whole picture
-    assert rows["light"]["probe right on generated"] < 0.9  # which a random model does not
+    learnt = actions.learn(make_subject(actions=type(settings.actions)(400, 200, 4, 12)))
+    frames, truth, _ = play(77, 60)
+    right = learnt.read(frames).keys == (truth[probe.BEFORE : 60 - probe.AFTER, :2] > 0.5)
+    assert right[:, 1].mean() > 0.85  # light brightens the whole picture
+    assert right[:, 0].mean() < 0.8  # forward shows nowhere
+
+
+def test_what_chance_would_give_counts_for_nothing():
+    held = np.array([True, False, False, False])
+    assert actions.balanced(~held, held) == 0.5  # who never reads it is right most of the time
+    assert actions.balanced(held | True, held) == 1.0
+    assert actions.balanced(held, held & False) is None
+    assert actions.kappa(held, held) == 1.0
+    assert actions.kappa(held, held & False) == 0.0
+    assert actions.kappa(held & False, held & False) is None
+    assert actions.kappa(np.array([1, 1, 0, 0]) > 0, np.array([1, 0, 1, 0]) > 0) == 0.0
 
 
 def test_latency_growth_and_throughput(make_subject):
