@@ -21,6 +21,7 @@ from engine.data.episode import Episode
 from engine.data.pictures import write_sheet
 from engine.errors import RecordingError
 from engine.model.entry import row_size
+from engine.model.memory import words
 from engine.model.recall import Recall
 from engine.model.settings import ModelSettings
 
@@ -162,7 +163,7 @@ def plain_size(settings: ModelSettings) -> int:
     """Bytes of an entry that keeps the tokens of its block's last frame as they are, in bfloat16, in place of the
     memory model's, beside the same picture, nearness and pose."""
     exact = settings.dim * torch.bfloat16.itemsize
-    made = -(-settings.memory_dim // 2) + torch.float16.itemsize
+    made = words(settings.memory_dim) * torch.int16.itemsize + torch.float16.itemsize
     return row_size(settings) + settings.frame_tokens * (exact - made)
 
 

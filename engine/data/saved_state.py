@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.errors import SaveError
 from engine.model import pose as poses
 from engine.model.entry import pack as pack_entries
-from engine.model.memory import quantise
+from engine.model.memory import quantise, words
 from engine.model.memory_bank import BUFFERS, MemoryBank
 from engine.model.moments import Moment
 from engine.model.settings import ModelSettings
@@ -104,10 +104,10 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
         "moments.numbers": ((count, 2 + settings.memory_entries), (torch.int64,)),
         "moments.random": ((count, *random), (torch.uint8,)),
         "moments.own": ((count,), (torch.bool,)),
-        "bank.tokens": ((held, settings.frame_tokens, -(-settings.memory_dim // 2)), (torch.uint8,)),
+        "bank.tokens": ((held, settings.frame_tokens, words(settings.memory_dim)), (torch.int16,)),
         "bank.scales": ((held, settings.frame_tokens, 1), (torch.float16,)),
         "bank.poses": ((held, poses.SIZE), (torch.float32,)),
-        "bank.latents": ((held, *settings.latent_shape[:2], -(-settings.latent_shape[2] // 2)), (torch.uint8,)),
+        "bank.latents": ((held, *settings.latent_shape[:2], words(settings.latent_shape[2])), (torch.int16,)),
         "bank.latent_scales": ((held, *settings.latent_shape[:2], 1), (torch.float16,)),
         "bank.nearness": ((held, *settings.latent_shape[:2]), (torch.float16,)),
         "frame": ((settings.height, settings.width, 3), (torch.uint8,)),

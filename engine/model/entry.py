@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
+from engine.model.memory import words
 from engine.model.settings import ModelSettings
 
 ALIGNED = 16  # bytes that a row is a multiple of, so that numbers of any type can be read where they lie
@@ -35,8 +36,8 @@ def layout(settings: ModelSettings) -> dict[str, tuple[tuple[int, ...], torch.dt
         "scales": ((settings.frame_tokens, 1), torch.float16),
         "latent_scales": ((rows, columns, 1), torch.float16),
         "nearness": ((rows, columns), torch.float16),
-        "tokens": ((settings.frame_tokens, -(-settings.memory_dim // 2)), torch.uint8),
-        "latents": ((rows, columns, -(-channels // 2)), torch.uint8),
+        "tokens": ((settings.frame_tokens, words(settings.memory_dim)), torch.int16),
+        "latents": ((rows, columns, words(channels)), torch.int16),
     }
 
 
@@ -54,8 +55,8 @@ def pack(settings: ModelSettings, parts: Sequence[Tensor]) -> Tensor:
         part = named[name].to(dtype)
         lead = part.shape[: part.ndim - len(shape)]
         rows.append(part.reshape(*lead, math.prod(shape)).contiguous().view(torch.uint8))
-    unused = row_size(settings) - sum(row.shape[-1] for row in rows)
-    rows.append(rows[0].new_zeros(*rows[0].shape[:-1], unused))
+    if unused := row_size(settings) - sum(row.shape[-1] for row in rows):
+        rows.append(rows[0].new_zeros(*rows[0].shape[:-1], unused))
     return torch.cat(rows, dim=-1)
 
 

@@ -18,9 +18,9 @@ from engine.model.machine import constant
 from engine.model.rope import Place
 from engine.model.settings import ModelSettings
 
-LEVELS = 7  # of four bits, to either side of 0
-SIGNS = 0x88  # bits by which half bytes from 1 to 15 become such from -7 to 7
-SPARE = 2**6  # a scale's last bits are 0: with the three of a number it has as many others as bfloat16 has
+LEVELS = 15  # of five bits, to either side of 0
+IN_A_WORD = 3  # numbers of five bits
+SIGNS = 0x4210  # bits by which fields from 1 to 31 become such from -15 to 15
 
 
 class MemoryModel(nn.Module):
@@ -41,26 +41,31 @@ class MemoryModel(nn.Module):
 
 
 def quantise(numbers: Tensor) -> tuple[Tensor, Tensor]:
-    """Numbers [.., n] in four bits each, of -7 to 7 times a scale: uint8 [.., (n + 1) // 2], float16 scale [.., 1].
+    """Numbers [.., n] in five bits each, shares of the largest: int16 [.., words(n)], and that, float16 [.., 1].
 
-    The first half of them lie in the lower bits. Scales are of few bits, so that what is restored is exact in bfloat16
-    too, and the same however often it is kept.
+    What they are restored to is the same however often they are kept: the largest stays as it is.
     """
-    size = torch.linalg.vector_norm(numbers, math.inf, dim=-1, keepdim=True) / LEVELS
-    scale = (size.half().view(torch.int16) & -SPARE).view(torch.float16)  # less by a sixteenth at most: 7.44 becomes 7
-    # Whole numbers from 1 on; of zeros whatever is made of 0 / 0, for their scale is 0.
-    whole = torch.addcdiv(constant((LEVELS + 1.5,), size), numbers, scale).to(torch.uint8)
-    if whole.shape[-1] % 2:
-        whole = F.pad(whole, (0, 1))
-    low, high = whole.chunk(2, dim=-1)
-    return torch.add(low, high, alpha=16).bitwise_xor_(SIGNS), scale
+    largest = torch.linalg.vector_norm(numbers, math.inf, dim=-1, keepdim=True).half()
+    # Whole numbers from 1 to 31; of zeros whatever is made of 0 / 0, for the largest is 0.
+    middle = constant((LEVELS + 1.5,), largest)
+    whole = torch.addcdiv(middle, numbers, largest, value=LEVELS).to(torch.int16)
+    if missing := -whole.shape[-1] % IN_A_WORD:
+        whole = F.pad(whole, (0, missing))
+    first, second, third = whole.chunk(IN_A_WORD, dim=-1)
+    return first.add(second, alpha=2**5).add_(third, alpha=2**10).bitwise_xor_(SIGNS), largest
 
 
-def restore(quantised: Tensor, scale: Tensor, count: int, dtype: torch.dtype) -> Tensor:
+def words(count: int) -> int:
+    """How many words of 16 bits `count` numbers take."""
+    return -(-count // IN_A_WORD)
+
+
+def restore(quantised: Tensor, largest: Tensor, count: int, dtype: torch.dtype) -> Tensor:
     """The inverse of `quantise`, up to rounding: [.., count]."""
-    both = quantised.unsqueeze(-2) * constant(((16,), (1,)), quantised)
-    whole = (both.view(torch.int8) >> 4).flatten(-2)[..., :count]
-    return torch.addcmul(constant((0.0,), quantised.new_empty(0, dtype=torch.float32)), whole, scale).to(dtype)
+    fields = quantised.unsqueeze(-2) * constant(((2**11,), (2**6,), (2,)), quantised)
+    whole = (fields >> 11).flatten(-2)[..., :count]
+    nothing = constant((0.0,), largest.new_empty(0, dtype=torch.float32))
+    return torch.addcmul(nothing, whole, largest, value=1 / LEVELS).to(dtype)
 
 
 def as_kept(numbers: Tensor) -> Tensor:

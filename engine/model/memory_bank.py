@@ -104,7 +104,7 @@ def _find(x: float, y: float, heading: float) -> tuple[tuple[int, int], tuple[in
 
 
 class MemoryBank:
-    """All entries of one session, four bits a number, and a grid over their poses: a choice looks at a bounded few."""
+    """All entries of one session, five bits a number, and a grid over their poses: a choice looks at a bounded few."""
 
     def __init__(self, settings: ModelSettings, device: torch.device) -> None:
         self.settings, self.device = settings, device

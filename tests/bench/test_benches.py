@@ -176,9 +176,9 @@ def test_a_block_is_rebuilt_from_its_entry_alone(make_subject):
 
 def test_memory_counts_its_bytes(make_subject):
     found = memory.measure(make_subject())
-    # 6 + 2 tokens of 32 numbers in half a byte and a float16 scale, a pose, and 24 cells of 8 numbers, a scale and a
-    # nearness
-    assert found.figures["entry_bytes"] == 8 * (16 + 2) + 4 * 4 + 24 * (4 + 2 + 2)
+    # 6 + 2 tokens of 32 numbers, three to two bytes, and the largest, a pose, and 24 cells of 8 numbers, the largest
+    # and a nearness
+    assert found.figures["entry_bytes"] == 8 * (22 + 2) + 4 * 4 + 24 * (6 + 2 + 2)
     assert found.figures["scores"]["codec round trip"]["frames"] == 18
 
 
