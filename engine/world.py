@@ -34,12 +34,15 @@ class Camera:
     radius: float = 0.0
     below: float = 0.0
     above: float = 0.0
+    ahead: float = 0.0  # how much further on its way than that nothing can be
 
     @property
-    def body(self) -> tuple[float, float, float] | None:
-        """The last three in the network's lengths; None if nothing stops it."""
-        sizes = self.radius / self.pose_unit, self.below / self.pose_unit, self.above / self.pose_unit
-        return sizes if self.radius else None
+    def body(self) -> tuple[float, float, float, float] | None:
+        """The last four in the network's lengths; None if nothing stops it."""
+        radius, below, above, ahead = (
+            size / self.pose_unit for size in (self.radius, self.below, self.above, self.ahead)
+        )
+        return (radius, below, above, ahead) if self.radius else None
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def _faults(world: World) -> Iterator[str]:
         yield f"camera.fov must lie between 0 and 180 degrees, not {world.camera.fov:g}"
     if not 0 < world.camera.pose_unit < math.inf:
         yield f"camera.pose_unit must be above 0, not {world.camera.pose_unit:g}"
-    for name in ("radius", "below", "above"):
+    for name in ("radius", "below", "above", "ahead"):
         if not 0 <= getattr(world.camera, name) < math.inf:
             yield f"camera.{name} must be at least 0, not {getattr(world.camera, name):g}"
     key_names = [key.name for key in world.keys]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from engine.model.machine import constant
 from engine.model.reprojection import FARTHEST, Shown, rays
 from engine.model.settings import ModelSettings
 
@@ -27,6 +28,7 @@ class Body(NamedTuple):
     radius: float  # how near to the camera, along each axis of the ground, nothing can be
     below: float  # how far below the camera things stand in its way; lower ones are stepped over
     above: float  # the same above it; higher ones are passed under
+    ahead: float = 0.0  # how much further than where it goes nothing can be, that it would go into
 
 
 def stop(body: Body, settings: ModelSettings, shown: Shown, asked: Tensor) -> Tensor:
@@ -67,9 +69,13 @@ def _points(body: Body, settings: ModelSettings, shown: Shown) -> tuple[Tensor, 
 def _in_the_way(body: Body, points: Tensor, solid: Tensor, way: Tensor) -> Tensor:
     """Which of `solid` points [B, N, 2] a camera at 0 would come too near to on its `way` [B, 2]: bool [B, N]."""
     way = way.unsqueeze(1)
-    ahead = (points * way).sum(dim=-1, keepdim=True)
-    passed = (ahead / way.square().sum(dim=-1, keepdim=True).clamp(min=1e-12)).clamp(max=1)  # where it comes nearest
-    return solid & (ahead > 0).squeeze(-1) & ((points - passed * way).abs().amax(dim=-1) < body.radius)
+    square = way.square().sum(dim=-1, keepdim=True).clamp(min=1e-12)
+    shrink = square.rsqrt()
+    toward = way * shrink
+    far = torch.addcmul(constant((body.ahead,), way), square, shrink)
+    ahead = (points * toward).sum(dim=-1, keepdim=True)
+    nearest = torch.minimum(ahead, far) * toward  # where it comes nearest
+    return solid & (ahead > 0).squeeze(-1) & ((points - nearest).abs().amax(dim=-1) < body.radius)
 
 
 def _many(hit: Tensor) -> Tensor:

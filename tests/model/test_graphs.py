@@ -71,7 +71,7 @@ def test_recorded_steps_equal_plain_ones(batch: int, recorded: None) -> None:
 @torch.no_grad()
 def test_walls_stop_recorded_steps_as_they_do_plain_ones(recorded: None) -> None:
     model = random_model()
-    model.body = 1.0, 2.0, 2.0
+    model.body = 1.0, 2.0, 2.0, 0.5
     held = walk(model, 1, graphs=False)
     assert not torch.equal(held, plain_walk(1)), "something stands in the way"
     torch.testing.assert_close(walk(model, 1, graphs=True), held, rtol=0, atol=0)

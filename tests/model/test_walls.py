@@ -73,6 +73,21 @@ def test_what_is_low_or_high_or_of_no_frame_is_not_in_the_way() -> None:
     assert going(shown(behind, places, [False, True]), (0.08, 0.0)) == pytest.approx([0.08, 0.0], abs=1e-5)
 
 
+def test_what_the_camera_would_go_into_stops_it_sooner_than_what_it_passes() -> None:
+    here = [[0.0, 0.0, 0.0, 0.2]]
+    longer = BODY._replace(ahead=0.04)
+    for distance, sooner in ((0.1, True), (0.16, False)):
+        frames = shown(wall(distance), here)
+        asked = frames.poses[:, -1] + torch.tensor([0.06, 0.0, 0.0, 0.0])
+        assert torch.equal(stop(BODY, SETTINGS, frames, asked), asked)
+        assert torch.equal(stop(longer, SETTINGS, frames, asked), asked) != sooner
+    along = shown(wall(0.06), [[0.0, 0.0, 0.0, 0.2]])  # beside the wall, nearer to it than one comes by going at it
+    asked = along.poses[:, -1] + torch.tensor([0.0, 0.06, 0.0, 0.0])
+    torch.testing.assert_close(stop(longer, SETTINGS, along, asked), asked)
+    away = along.poses[:, -1] - torch.tensor([0.06, 0.0, 0.0, 0.0])
+    assert torch.equal(stop(longer, SETTINGS, along, away), away)
+
+
 def test_sessions_that_step_together_are_stopped_each_by_its_own_walls() -> None:
     one, two = shown(wall(0.1), [[0.0, 0.0, 0.0, 0.0]]), shown(wall(3.0), [[4.0, 1.0, 2.0, 0.0]])
     both = Shown(*(torch.cat(pair) for pair in zip(one, two, strict=True)))
@@ -85,5 +100,5 @@ def test_sessions_that_step_together_are_stopped_each_by_its_own_walls() -> None
 
 def test_a_world_says_what_stops_its_camera() -> None:
     doom = world.load("doom").camera
-    assert doom.body == (8 / 256, 14 / 256, 15 / 256)
+    assert doom.body == (8 / 256, 14 / 256, 15 / 256, 8 / 256)
     assert replace(doom, radius=0.0).body is None
