@@ -44,7 +44,7 @@ def test_reset_and_step_say_what_they_promise(toy_engine: Engine) -> None:
     assert step.frame.shape == (64, 96, 3) and step.frame.dtype == np.uint8
     assert step.latency_ms > 0
     assert step.info["frame_index"] == 7 and step.info["memory_entries"] == 2
-    assert step.info["memory_bytes"] == 2 * (8 * 32 + 8 * 2 + 4 * 4 + 4 * 6 * (8 + 2 + 2))
+    assert step.info["memory_bytes"] == 2 * (8 * 22 + 8 * 2 + 4 * 4 + 4 * 6 * (6 + 2 + 2))
     assert len(step.info["pose"]) == 4 and all(map(math.isfinite, step.info["pose"]))
     assert toy_engine.info == step.info
 
