@@ -230,7 +230,7 @@ def test_a_batch_equals_single_ones_but_for_rounding(exact_engine: Engine) -> No
                 expected = (frame, 0.0, False, False, info)
             else:
                 expected = env.step(own)
-            # Rounding may put a number that the bank keeps as int8 one step aside.
+            # Rounding may put a number that the bank keeps in five bits one step aside.
             assert apart_by(frames[row], expected[0]) < 0.05
             np.testing.assert_allclose(infos["pose"][row], expected[4]["pose"], atol=0.1)
             assert (ended[row], truncated[row]) == expected[2:4]

@@ -157,8 +157,8 @@ def test_rows_of_any_size_hold_what_was_packed_to_the_bit() -> None:
     for registers in (1, 2, 3):
         settings = replace(SETTINGS, registers=registers, memory_dim=31)
         parts = [
-            torch.randint(-127, 128, shape, generator=random).to(dtype)
-            if dtype == torch.int8
+            torch.randint(-(2**15), 2**15, shape, generator=random).to(dtype)
+            if dtype == torch.int16
             else torch.randn(shape, generator=random).to(dtype)
             for shape, dtype in (((2, 5, *layout(settings)[name][0]), layout(settings)[name][1]) for name in BUFFERS)
         ]

@@ -58,7 +58,7 @@ def keep_memory(views: torch.Tensor, _: torch.Tensor) -> tuple[torch.Tensor, np.
 def test_cached_equals_parallel(
     memory: str, references: int, own: bool, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A bank keeps blocks and their frames in int8, which costs a little; exact frames must agree to rounding.
+    # A bank keeps blocks and their frames in few bits, which costs a little; exact frames must agree to rounding.
     model = small_model(references)
     settings = model.settings
     window, block, batch, length = settings.recent_frames, settings.block_frames, 2, 4
