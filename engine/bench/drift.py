@@ -140,11 +140,6 @@ def compare(own: np.ndarray, real: np.ndarray) -> dict[str, dict[str, Any]]:
     }
 
 
-def frechet(one: Tensor, other: Tensor) -> float:
-    """Squared Frechet distance of two clouds of points [n, d], taken as normal distributions (Heusel et al. 2017)."""
-    return Moments.of(one).frechet(Moments.of(other))
-
-
 @torch.inference_mode()
 def _roll(subject: Subject, track: Track) -> Iterator[Tensor]:
     """The latents [B, ...] of each frame of an own rollout after the true history, then of STANDING without action."""

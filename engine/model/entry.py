@@ -17,8 +17,8 @@ ALIGNED = 16  # bytes that a row is a multiple of, so that numbers of any type c
 
 
 class Entry(NamedTuple):
-    """Entries [.., ...]: quantised tokens and their scales; of the block's last frame the pose, quantised latent, its
-    scales, and 1 / distance of each cell."""
+    """Entries [.., ...]: quantised tokens and their scales, each one's largest number; of the block's last frame the
+    pose, quantised latent, its scales, and 1 / distance of each cell."""
 
     tokens: Tensor
     scales: Tensor

@@ -64,7 +64,7 @@ def restore(quantised: Tensor, largest: Tensor, count: int, dtype: torch.dtype) 
     """The inverse of `quantise`, up to rounding: [.., count]."""
     fields = quantised.unsqueeze(-2) * constant(((2**11,), (2**6,), (2,)), quantised)
     whole = (fields >> 11).flatten(-2)[..., :count]
-    nothing = constant((0.0,), largest.new_empty(0, dtype=torch.float32))
+    nothing = constant((0.0,), largest.new_empty(0, dtype=torch.float32))  # so one kernel makes float32 of both
     return torch.addcmul(nothing, whole, largest, value=1 / LEVELS).to(dtype)
 
 

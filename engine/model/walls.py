@@ -72,10 +72,10 @@ def _in_the_way(body: Body, points: Tensor, solid: Tensor, way: Tensor) -> Tenso
     square = way.square().sum(dim=-1, keepdim=True).clamp(min=1e-12)
     shrink = square.rsqrt()
     toward = way * shrink
-    far = torch.addcmul(constant((body.ahead,), way), square, shrink)
-    ahead = (points * toward).sum(dim=-1, keepdim=True)
-    nearest = torch.minimum(ahead, far) * toward  # where it comes nearest
-    return solid & (ahead > 0).squeeze(-1) & ((points - nearest).abs().amax(dim=-1) < body.radius)
+    far = torch.addcmul(constant((body.ahead,), way), square, shrink)  # as far as it goes, and `ahead`
+    along = (points * toward).sum(dim=-1, keepdim=True)
+    nearest = torch.minimum(along, far) * toward  # where it comes nearest
+    return solid & (along > 0).squeeze(-1) & ((points - nearest).abs().amax(dim=-1) < body.radius)
 
 
 def _many(hit: Tensor) -> Tensor:
