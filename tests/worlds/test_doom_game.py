@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -226,6 +226,24 @@ def test_a_revisit_comes_back_after_its_gap(gap: int) -> None:
     near = np.hypot(back[:, None, 0] - seen[None, :, 0], back[:, None, 1] - seen[None, :, 1])
     near = near / 16.0 + np.abs(wrap(back[:, None, 3] - seen[None, :, 3])) / 4.0  # type: ignore[operator]
     assert np.median(near.min(axis=1)) < 4.0, "the return does not retrace the visit"
+
+
+@pytest.mark.parametrize("settings", [{"seed": 51}, {"map": "map01"}])
+def test_a_stray_player_walks_on_at_walls_and_gets_away(settings: dict[str, Any]) -> None:
+    game = make(**settings)
+    player = worlds.make_player("doom", game, 51, "stray")
+    info = game.reset(seed=51)[1]
+    places, walking = [info["pose"][:2]], []
+    for _ in range(500):
+        action = player.act(info["pose"])
+        game.spec_of_actions.validate(action)
+        *_, info = game.step(action)
+        places.append(info["pose"][:2])
+        walking.append("forward" in action.keys)
+    game.close()
+    steps = np.hypot(*np.diff(np.array(places), axis=0).T)
+    assert 0.15 < np.mean(steps[walking] < 1.0) < 0.85
+    assert np.ptp(places, axis=0).max() > 250.0
 
 
 def test_unknown_names_are_answered(env: DoomEnv) -> None:

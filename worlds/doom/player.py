@@ -10,9 +10,12 @@ from typing import Any
 
 from engine.action import Action
 from engine.errors import WorldError
-from worlds.doom.steering import Hands, Pose, wrap
+from worlds.doom.steering import Hands, Pose, distance, wrap
 
-TOURS = ("homes", "explore", "revisit")
+TOURS = ("homes", "explore", "revisit", "stray")
+STRAYING: tuple[tuple[str, ...], ...] = (
+    ("forward",), ("forward", "run"), ("forward", "left"), ("forward", "right"), ("left",), ("right",), (),
+)  # fmt: skip
 IN_PLACE = 48  # frames: for shorter gaps there is no time to walk away
 
 
@@ -42,6 +45,18 @@ class ScriptedPlayer(Hands, ABC):
     @abstractmethod
     def _life(self, tour: str) -> Iterator[Action]:
         """The actions of a tour, without end."""
+
+    def _stray(self) -> Iterator[Action]:
+        """Walk without looking where, on at walls for a while, and turn before them: what is seen from close by."""
+        while True:
+            self.change_pace()
+            stopped = len(self.trail) > 4 and distance(self.trail[-1], self.trail[-4][:2]) < 4.0
+            widest = 180.0 if stopped and self.rng.random() < 0.5 else 75.0
+            heading = self.pose[3] + self.rng.uniform(-widest, widest)
+            if self.rng.random() < 0.4:
+                yield from self.face(heading)
+            keys = self.rng.choices(STRAYING, (12, 3, 1, 1, 1, 1, 2))[0]
+            yield from self.push(keys, self.rng.randrange(4, 32), heading)
 
     def _came_back(self, visit: tuple[int, int], back: int) -> None:
         """Mark a return that began at frame `back` and ends now, unless there was one before."""

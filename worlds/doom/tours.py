@@ -22,7 +22,8 @@ class Player(ScriptedPlayer):
 
     homes: a few favourite places, gone back and forth between, looking the same way each time;
     explore: room after room; revisit: sees a place, stays away `gap` frames, comes back the same way
-    (marks: "gap", "visit_start", "visit_end", "return_start", "return_end", frame numbers).
+    (marks: "gap", "visit_start", "visit_end", "return_start", "return_end", frame numbers);
+    stray: wherever keys lead, on at walls as well.
     """
 
     def __init__(
@@ -32,7 +33,8 @@ class Player(ScriptedPlayer):
         self.ways = ways
 
     def _life(self, tour: str) -> Iterator[Action]:
-        return {"homes": self._homes, "explore": self._explore, "revisit": self._revisit}[tour]()
+        lives = {"homes": self._homes, "explore": self._explore, "revisit": self._revisit, "stray": self._stray}
+        return lives[tour]()
 
     # Whole lives: endless.
 

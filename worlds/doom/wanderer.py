@@ -65,6 +65,8 @@ class Wanderer(ScriptedPlayer):
 
     def _life(self, tour: str) -> Iterator[Action]:
         self._course = self.pose[3]
+        if tour == "stray":
+            yield from self._stray()
         if tour == "revisit":
             yield from self._revisit()
         while True:
