@@ -44,5 +44,5 @@ def keep_shape(foretold: Tensor, guess: Tensor) -> Tensor:
 
 def _middle_around(near: Tensor) -> Tensor:
     """The middle one of the numbers around each cell of [N, rows, columns]; at edges the outermost count again."""
-    wide = F.pad(near.unsqueeze(1), (AROUND // 2,) * 4, mode="replicate")
-    return F.unfold(wide, AROUND).median(dim=1).values.view_as(near)
+    wide = F.pad(near.unsqueeze(1), (AROUND // 2,) * 4, mode="replicate").squeeze(1)
+    return wide.unfold(1, AROUND, 1).unfold(2, AROUND, 1).flatten(3).median(dim=3).values
