@@ -16,6 +16,11 @@ def span(ring: int | Tensor, frames: int = 1) -> slice | Tensor:
     return slice(ring, ring + frames) if isinstance(ring, int) else ring
 
 
+def wide(x: Tensor) -> Tensor:
+    """The same memory as numbers of 16 bytes: where indices tell the places, a GPU finds one for each number."""
+    return x.view(torch.complex128)
+
+
 class Held(NamedTuple):
     """One layer's keys and values [2, B, heads, frames * tokens, head_dim], the last `tokens` the denoised frame's."""
 
@@ -64,7 +69,7 @@ class KVCache:
         kv = kv.unflatten(4, (-1, self.tokens))
         for first, buffer in enumerate(self.buffers):
             recent = buffer.unflatten(4, (-1, self.tokens))[:, :, :, :, -1 - self.window : -1]
-            recent[:, :, :, :, span(ring, kv.shape[4])] = kv[first::2]
+            wide(recent)[:, :, :, :, span(ring, kv.shape[4])] = wide(kv[first::2])
 
     def write_memory(self, slot: int, kv: Tensor) -> None:
         """Show memory entries from `slot` on: keys and values [readers, 2, B, heads, F * tokens, head_dim]."""
@@ -74,7 +79,7 @@ class KVCache:
     def write_slots(self, rows: Tensor, slots: Tensor, kv: Tensor) -> None:
         """Show K memory entries in slots [K] of sessions [K]: kv [readers, 2, K, heads, tokens, head_dim]."""
         frames = self.buffers[1].unflatten(4, (-1, self.tokens))
-        frames[:, :, rows, :, slots] = kv.permute(2, 0, 1, 3, 4, 5)
+        wide(frames)[:, :, rows, :, slots] = wide(kv.permute(2, 0, 1, 3, 4, 5))
 
     def grow(self, slots: int) -> None:
         """Have at least `slots` memory slots; new ones are empty. Recent frames keep their content."""
