@@ -92,7 +92,9 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
     yield generator.remembered, "forward"
     yield generator.reproject, "pick"
     yield generator.reproject, "find"
-    yield generator.reproject, "move"
+    # Apart: a compiler would find each pixel's place anew for every channel.
+    yield generator.reproject, "find_pixels"
+    yield generator.reproject, "sample"
     yield encoder, "begin"
     yield encoder, "nearness"
     if encoder.sweep is not None:

@@ -122,7 +122,15 @@ class Reprojector(nn.Module):
     @torch.no_grad()
     def move(self, pictures: Tensor, picked: Picked, found: Found) -> Tensor:
         """Their pictures as they are seen from there (see `warp`)."""
-        return warp(self.settings, pictures[picked.rows, picked.index], found.nearness, found.moved)
+        return self.sample(pictures, picked, self.find_pixels(found))
+
+    def find_pixels(self, found: Found) -> Tensor:
+        """Where the pixels of what is seen from there lie in them (see `find_pixels`)."""
+        return find_pixels(self.settings, found.nearness, found.moved)
+
+    def sample(self, pictures: Tensor, picked: Picked, place: Tensor) -> Tensor:
+        """Those pixels of the frames that were picked."""
+        return sample(self.settings, pictures[picked.rows, picked.index], place)
 
     @torch.no_grad()
     def carry_over(self, shown: Shown, picked: Picked, found: Found) -> Carried:
@@ -142,15 +150,36 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Mov
     on as it ends. Returns each cell's pixels as its channels, as
     `F.pixel_unshuffle` orders them: [B, K, 3 * stride * stride, rows, columns].
     """
+    return sample(settings, pictures, find_pixels(settings, nearness, moved))
+
+
+def find_pixels(settings: ModelSettings, nearness: Tensor, moved: Moved) -> Tensor:
+    """Where `warp` finds each pixel of the cells, as `F.grid_sample` counts: [B * K, stride * stride, cells, 2]; on a
+    GPU, which reads and writes what lies side by side at once, [B * K, cells, stride * stride, 2].
+
+    Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
+    """
     place = F.interpolate(
         _points(settings, nearness, moved), (settings.height, settings.width), mode="bilinear", align_corners=True
     )
-    # Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
     (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
-    place = place.unflatten(3, (columns, stride)).unflatten(2, (rows, stride)).permute(0, 1, 3, 5, 2, 4)
-    place = place.reshape(len(place), 2, stride * stride, rows * columns).permute(0, 2, 3, 1)
+    place = place.unflatten(3, (columns, stride)).unflatten(2, (rows, stride))
+    if place.is_cuda:
+        return place.permute(0, 2, 4, 3, 5, 1).reshape(len(place), rows * columns, stride * stride, 2)
+    place = place.permute(0, 1, 3, 5, 2, 4).reshape(len(place), 2, stride * stride, rows * columns)
+    return place.permute(0, 2, 3, 1)
+
+
+def sample(settings: ModelSettings, pictures: Tensor, place: Tensor) -> Tensor:
+    """The pixels of pictures [B, K, 3, height, width] at the places that `find_pixels` gives, as `warp` returns them:
+    on a GPU with the channels of a cell side by side."""
+    (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
     cells = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
-    return cells.to(pictures.dtype).view(*pictures.shape[:2], 3 * stride * stride, rows, columns)
+    shape = *pictures.shape[:2], 3 * stride * stride, rows, columns
+    if not place.is_cuda:
+        return cells.to(pictures.dtype).view(shape)
+    cells = cells.transpose(1, 2).to(pictures.dtype, memory_format=torch.contiguous_format)
+    return cells.flatten(2).transpose(1, 2).view(shape)
 
 
 def warp_seen(
