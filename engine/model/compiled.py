@@ -62,10 +62,7 @@ class Compiled:
 
 
 def compile_parts(model: WorldModel, backend: str = "inductor") -> list[Compiled]:
-    """Have the compiler fuse what a step is made of, when each part is first called. Returns the parts.
-
-    The network of the reprojector stays out of it: PyTorch 2.11 makes something else of that on a GPU (docs/log.md).
-    """
+    """Have the compiler fuse what a step is made of, when each part is first called. Returns the parts."""
     limits = torch._dynamo.config
     limits.recompile_limit = max(limits.recompile_limit, VARIANTS)
     limits.accumulated_recompile_limit = max(limits.accumulated_recompile_limit, 4 * VARIANTS)
@@ -95,6 +92,10 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
     # Apart: a compiler would find each pixel's place anew for every channel.
     yield generator.reproject, "find_pixels"
     yield generator.reproject, "sample"
+    # Apart, so that what a compiler makes wrong of one leaves the others (docs/log.md tells of all of it as one).
+    yield generator.reproject, "read_views"
+    yield generator.reproject, "merge"
+    yield generator.reproject, "leave_with"
     yield encoder, "begin"
     yield encoder, "nearness"
     if encoder.sweep is not None:

@@ -73,11 +73,19 @@ class Reprojector(nn.Module):
 
     def read(self, carried: Carried) -> Tensor:
         """The same of views that were carried over: [N, rows, columns, channels + 1]."""
-        cells, told, seen = carried
-        h = F.silu(self.enter(torch.cat([cells.flatten(0, 1), told.flatten(0, 1)], dim=1)))
-        trust = self.trust(h).float().unflatten(0, seen.shape[:2])[:, :, 0]
+        h, trust = self.read_views(carried.cells.flatten(0, 1), carried.told.flatten(0, 1))
+        return self.leave_with(*self.merge(h, trust, carried.seen))
+
+    def read_views(self, cells: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        """Each of M views for itself: [M, hidden, rows, columns], and how far it is trusted, float32 [M, 1, ., .]."""
+        h = F.silu(self.enter(torch.cat([cells, told], dim=1)))
+        return h, self.trust(h).float()
+
+    def merge(self, h: Tensor, trust: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of K views that are `seen`, [N, hidden, rows, columns], and their shares in it, [N, K, ., .]."""
+        trust = trust.unflatten(0, seen.shape[:2])[:, :, 0]
         weight = self._weigh(trust.masked_fill(~seen, UNSEEN)).to(h.dtype)
-        return self._leave((weight.unsqueeze(2) * h.unflatten(0, seen.shape[:2])).sum(dim=1), weight)
+        return (weight.unsqueeze(2) * h.unflatten(0, seen.shape[:2])).sum(dim=1), weight
 
     @torch.no_grad()
     def read_seen(self, shown: Shown, picked: Picked, found: Found) -> Tensor:
@@ -97,13 +105,13 @@ class Reprojector(nn.Module):
         weight = self._weigh(trust[None]).to(dtype)
         weighed = weight[0, view, cell, None].float() * h[: len(cell)]  # added up in no less than float32
         merged = weighed.new_zeros(seen.shape[1], h.shape[1]).index_add_(0, cell, weighed).to(dtype)
-        return self._leave(merged.unflatten(0, grid)[None].permute(0, 3, 1, 2), weight.unflatten(2, grid))
+        return self.leave_with(merged.unflatten(0, grid)[None].permute(0, 3, 1, 2), weight.unflatten(2, grid))
 
     def _weigh(self, trust: Tensor) -> Tensor:
         """What share each of K views has in a cell, as far as each is trusted there, [N, K, ...]: the rest is doubt."""
         return torch.softmax(torch.cat([trust, self.doubt.expand_as(trust[:, :1])], dim=1), dim=1)[:, :-1]
 
-    def _leave(self, merged: Tensor, weight: Tensor) -> Tensor:
+    def leave_with(self, merged: Tensor, weight: Tensor) -> Tensor:
         """[N, hidden, rows, columns] and the shares [N, K, rows, columns] -> [N, rows, columns, channels + 1]."""
         latent = self.leave(F.silu(self.blocks(merged)))
         both = torch.cat([latent, weight.sum(dim=1, keepdim=True).to(latent.dtype)], dim=1)
