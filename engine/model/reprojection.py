@@ -23,6 +23,7 @@ from engine.model.settings import ModelSettings
 NEAREST, FARTHEST = 20.0, 0.05  # bounds of nearness, 1 / pose units
 BEHIND = 0.02  # a point this little in front of the camera, as a share of its distance, cannot be seen
 GEOMETRY = 6  # numbers that describe how a cell was found
+MANY = 64  # moves from which on a compiler is to work them out before they are spread over cells, not in each of these
 COARSER = 0.5  # logarithm of how much farther away memory may have seen a cell that a frame just drawn leaves to it
 
 
@@ -177,7 +178,10 @@ def moves(there: Tensor, now: Tensor) -> tuple[Moved, Moved]:
 def move(start: Tensor, end: Tensor) -> Moved:
     """From poses [.., SIZE] to others."""
     forward, right, angle, up = (part.unsqueeze(-1) for part in poses.way_between(start, end).unbind(-1))
-    return Moved(forward, right, up, angle.cos(), angle.sin())
+    moved = Moved(forward, right, up, angle.cos(), angle.sin())
+    if torch.compiler.is_compiling() and forward.numel() >= MANY:
+        return Moved(*torch.stack(moved).unbind())
+    return moved
 
 
 def carry(nearness: Tensor, ray: Tensor, down: Tensor, moved: Moved) -> tuple[Tensor, Tensor, Tensor, Tensor]:
