@@ -49,9 +49,7 @@ class Transform:
 
     def __call__(self, x: Tensor) -> Tensor:
         """x: [.., HEAD_DIM], tables broadcast against it."""
-        flat = x.flatten(2, -2) if x.dim() > 4 else x  # of more than four axes, a GPU joins parts one by one
-        first, second, a, b, s = (flat[..., part] for part in (slice(PAIRS), slice(PAIRS, 2 * PAIRS), A, B, S))
-        others = torch.cat([second, first, b, a, a, s, s, b], dim=-1).view(*x.shape[:-1], -1)
+        others = _others(x)
         y = torch.addcmul(x * self.own, others[..., :HEAD_DIM], self.other)
         y[..., 2 * PAIRS :].addcmul_(others[..., HEAD_DIM:], self.third)
         return y
@@ -60,6 +58,17 @@ class Transform:
         """The same for channels with `axes` more axes between token and channel."""
         lead = (slice(None), slice(None), *(None,) * axes)
         return Transform(self.own[lead], self.other[lead], self.third[lead])
+
+
+def _others(x: Tensor) -> Tensor:
+    """The channels [.., HEAD_DIM + 3 * TRIPLES] that those of x are moved by: partners, and then third terms."""
+    if not torch.is_grad_enabled():
+        came_from = _came_from(x.device)
+        if torch.compiler.is_compiling():  # which would write down what is joined
+            return x[..., came_from]
+    flat = x.flatten(2, -2) if x.dim() > 4 else x  # of more than four axes, a GPU joins parts one by one
+    first, second, a, b, s = (flat[..., part] for part in (slice(PAIRS), slice(PAIRS, 2 * PAIRS), A, B, S))
+    return torch.cat([second, first, b, a, a, s, s, b], dim=-1).view(*x.shape[:-1], -1)
 
 
 class Matrices:
@@ -90,12 +99,18 @@ class Matrices:
         return matrix.unflatten(2, (HEAD_DIM, HEAD_DIM))
 
 
+EVERY = list(range(HEAD_DIM))
+OTHERS = EVERY[PAIRS : 2 * PAIRS] + EVERY[:PAIRS] + EVERY[B] + EVERY[A] + EVERY[A] + EVERY[S] + EVERY[S] + EVERY[B]
+
+
+@kept
+def _came_from(device: torch.device) -> Tensor:
+    return torch.tensor(OTHERS, device=device)
+
+
 def _entries() -> list[int]:
     """Where a transform's own, other and third numbers stand in its matrix: from * HEAD_DIM + to."""
-    every = list(range(HEAD_DIM))
-    a, b, s = every[A], every[B], every[S]
-    partner = every[PAIRS : 2 * PAIRS] + every[:PAIRS] + b + a + a
-    came_from, goes_to = every + partner + s + s + b, every + every + a + b + s
+    came_from, goes_to = EVERY + OTHERS, EVERY + EVERY + EVERY[A] + EVERY[B] + EVERY[S]
     return [start * HEAD_DIM + end for start, end in zip(came_from, goes_to, strict=True)]
 
 
