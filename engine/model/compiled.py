@@ -89,9 +89,8 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
     yield generator.remembered, "forward"
     yield generator.reproject, "pick"
     yield generator.reproject, "find"
-    # Apart: a compiler would find each pixel's place anew for every channel.
-    yield generator.reproject, "find_pixels"
-    yield generator.reproject, "sample"
+    # Apart: a compiler would find each point anew for every pixel.
+    yield generator.reproject, "find_points"
     # Apart, so that what a compiler makes wrong of one leaves the others (docs/log.md tells of all of it as one).
     yield generator.reproject, "read_views"
     yield generator.reproject, "merge"

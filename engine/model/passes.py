@@ -147,7 +147,7 @@ class Passes:
         given = shown, picked, reproject.find(shown.nearness, shown.poses, picked)
         if self.model.settings.trusts_memory:
             self.foretold.copy_(foretell(given[2], self.model.settings.latent_shape[:2]))
-        reference = reproject.read_seen(*given) if self.alone else reproject.read(reproject.carry_over(*given))
+        reference = reproject.read_seen(*given) if self.alone else reproject.read_found(*given)
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference.unsqueeze(1)
 
     def _draw(self, picked: Picked) -> None:

@@ -73,12 +73,33 @@ class Reprojector(nn.Module):
 
     def read(self, carried: Carried) -> Tensor:
         """The same of views that were carried over: [N, rows, columns, channels + 1]."""
-        h, trust = self.read_views(carried.cells.flatten(0, 1), carried.told.flatten(0, 1))
-        return self.leave_with(*self.merge(h, trust, carried.seen))
+        return self.leave_with(*self.merge(*self._read_views(carried), carried.seen))
 
-    def read_views(self, cells: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+    def read_found(self, shown: Shown, picked: Picked, found: Found) -> Tensor:
+        """`read` of what `carry_over` gives."""
+        views = self.read_views(shown.pictures, picked, found, self.find_points(found))
+        return self.leave_with(*self.merge(*views, found.seen.unflatten(2, self.settings.latent_shape[:2])))
+
+    def read_views(self, pictures: Tensor, picked: Picked, found: Found, points: Tensor) -> tuple[Tensor, Tensor]:
         """Each of M views for itself: [M, hidden, rows, columns], and how far it is trusted, float32 [M, 1, ., .]."""
-        h = F.silu(self.enter(torch.cat([cells, told], dim=1)))
+        if not torch.compiler.is_compiling():
+            return self._read_views(self._carry(pictures, picked, found, points))
+        kind, numbers = self.enter.weight.dtype, self.enter.in_channels
+        channels = sample_by_channel(self.settings, pictures, picked, points)
+        # A stack of so many that a compiler writes it down, so that it joins the rest where it is written; and eights,
+        # for a GPU multiplies them faster.
+        parts = *found.geometry.unbind(-1), found.seen, *[torch.zeros_like(found.seen)] * (-numbers % 8)
+        told = torch.stack([part.to(kind) for part in parts], dim=-1)
+        given = torch.cat([*channels, told], dim=-1)
+        h = F.linear(given, F.pad(self.enter.weight.flatten(1), (0, -numbers % 8)), self.enter.bias)
+        h = F.silu(h).flatten(0, 1)
+        assert self.trust.bias is not None
+        trust = (h * self.trust.weight.flatten()).sum(dim=-1, keepdim=True) + self.trust.bias
+        h, trust = (x.transpose(1, 2).unflatten(2, self.settings.latent_shape[:2]) for x in (h, trust))
+        return h, trust.float()
+
+    def _read_views(self, carried: Carried) -> tuple[Tensor, Tensor]:
+        h = F.silu(self.enter(torch.cat([carried.cells.flatten(0, 1), carried.told.flatten(0, 1)], dim=1)))
         return h, self.trust(h).float()
 
     def merge(self, h: Tensor, trust: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,24 +148,19 @@ class Reprojector(nn.Module):
         found = find_cells(self.settings, nearness[rows, index], seen_from[rows, index], there, pose)
         return leave_to_memory(found, own) if self.settings.trusts_memory else found
 
-    @torch.no_grad()
-    def move(self, pictures: Tensor, picked: Picked, found: Found) -> Tensor:
-        """Their pictures as they are seen from there (see `warp`)."""
-        return self.sample(pictures, picked, self.find_pixels(found))
-
-    def find_pixels(self, found: Found) -> Tensor:
-        """Where the pixels of what is seen from there lie in them (see `find_pixels`)."""
-        return find_pixels(self.settings, found.nearness, found.moved)
-
-    def sample(self, pictures: Tensor, picked: Picked, place: Tensor) -> Tensor:
-        """Those pixels of the frames that were picked."""
-        return sample(self.settings, pictures[picked.rows, picked.index], place)
+    def find_points(self, found: Found) -> Tensor:
+        """Where points of what is seen from there lie in them (see `find_points`)."""
+        return find_points(self.settings, found.nearness, found.moved)
 
     @torch.no_grad()
     def carry_over(self, shown: Shown, picked: Picked, found: Found) -> Carried:
         """Carry frames that were picked into the coming ones, whose cells were `found` in them: geometry alone, nothing
         is learnt from it."""
-        cells, grid = self.move(shown.pictures, picked, found), self.settings.latent_shape[:2]
+        return self._carry(shown.pictures, picked, found, self.find_points(found))
+
+    def _carry(self, pictures: Tensor, picked: Picked, found: Found, points: Tensor) -> Carried:
+        grid = self.settings.latent_shape[:2]
+        cells = sample(self.settings, pictures[picked.rows, picked.index], points)
         told = torch.cat([found.geometry, found.seen.unsqueeze(-1)], dim=-1)
         told = told.movedim(-1, 2).unflatten(3, grid).to(cells.dtype)
         return Carried(cells, told, found.seen.unflatten(2, grid))
@@ -158,18 +174,16 @@ def warp(settings: ModelSettings, pictures: Tensor, nearness: Tensor, moved: Mov
     on as it ends. Returns each cell's pixels as its channels, as
     `F.pixel_unshuffle` orders them: [B, K, 3 * stride * stride, rows, columns].
     """
-    return sample(settings, pictures, find_pixels(settings, nearness, moved))
+    return sample(settings, pictures, find_points(settings, nearness, moved))
 
 
-def find_pixels(settings: ModelSettings, nearness: Tensor, moved: Moved) -> Tensor:
-    """Where `warp` finds each pixel of the cells, as `F.grid_sample` counts: [B * K, stride * stride, cells, 2]; on a
-    GPU, which reads and writes what lies side by side at once, [B * K, cells, stride * stride, 2].
+def find_pixels(settings: ModelSettings, points: Tensor) -> Tensor:
+    """Where each pixel of cells lies between `points`: [B * K, stride * stride, cells, 2]; on a GPU, which reads and
+    writes what lies side by side at once, [B * K, cells, stride * stride, 2].
 
     Positions are brought into the order of the cells, not the pixels that are found there: these take longer.
     """
-    place = F.interpolate(
-        _points(settings, nearness, moved), (settings.height, settings.width), mode="bilinear", align_corners=True
-    )
+    place = F.interpolate(points, (settings.height, settings.width), mode="bilinear", align_corners=True)
     (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
     place = place.unflatten(3, (columns, stride)).unflatten(2, (rows, stride))
     if place.is_cuda:
@@ -178,16 +192,53 @@ def find_pixels(settings: ModelSettings, nearness: Tensor, moved: Moved) -> Tens
     return place.permute(0, 2, 3, 1)
 
 
-def sample(settings: ModelSettings, pictures: Tensor, place: Tensor) -> Tensor:
-    """The pixels of pictures [B, K, 3, height, width] at the places that `find_pixels` gives, as `warp` returns them:
-    on a GPU with the channels of a cell side by side."""
+def sample(settings: ModelSettings, pictures: Tensor, points: Tensor) -> Tensor:
+    """The pixels of pictures [B, K, 3, height, width] between the `points` in them, as `warp` returns them: on a GPU
+    with the channels of a cell side by side."""
     (rows, columns), stride = settings.latent_shape[:2], settings.codec.stride
+    place = find_pixels(settings, points)
     cells = F.grid_sample(pictures.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
     shape = *pictures.shape[:2], 3 * stride * stride, rows, columns
     if not place.is_cuda:
         return cells.to(pictures.dtype).view(shape)
     cells = cells.transpose(1, 2).to(pictures.dtype, memory_format=torch.contiguous_format)
     return cells.flatten(2).transpose(1, 2).view(shape)
+
+
+def sample_by_channel(settings: ModelSettings, pictures: Tensor, picked: Picked, points: Tensor) -> list[Tensor]:
+    """For a compiler, `sample` of those picked of pictures [B, N, 3, height, width], up to rounding: red, green, blue,
+    [B, K, cells, stride * stride].
+
+    It finds once for all of them where a pixel lies, and writes that nowhere. Nothing is stacked: of a stack it would
+    work out every part for each of them.
+    """
+    (rows, columns, _), stride = settings.latent_shape, settings.codec.stride
+    (above, down), (left, right) = (
+        [part.view(shape).expand(rows, columns, stride, stride).reshape(rows * columns, -1) for part in between]
+        for between, shape in (
+            (_between(settings.height, stride, points.shape[2], points.device), (rows, 1, stride, 1)),
+            (_between(settings.width, stride, points.shape[3], points.device), (1, columns, 1, stride)),
+        )
+    )
+    ends = []
+    for part, size in zip(points.unbind(1), (settings.width, settings.height), strict=True):
+        upper, lower = (_mix(part[:, row, left], part[:, row, left + 1], right) for row in (above, above + 1))
+        place = ((_mix(upper, lower, down) + 1) * (size / 2) - 0.5).clamp(0, size - 1).unflatten(0, picked.index.shape)
+        first = place.floor()
+        ends.append((first.long(), (first + 1).clamp(max=size - 1).long(), place - first))
+    (x, next_x, across), (y, next_y, down) = ends
+    frame = picked.rows[:, :, None, None], picked.index[:, :, None, None]
+    channels = []
+    for picture in pictures.unbind(2):
+        upper, lower = (
+            _mix(picture[*frame, row, x].float(), picture[*frame, row, next_x].float(), across) for row in (y, next_y)
+        )
+        channels.append(_mix(upper, lower, down).to(pictures.dtype))
+    return channels
+
+
+def _mix(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    return first + (second - first) * share
 
 
 def warp_seen(
@@ -199,12 +250,12 @@ def warp_seen(
     pictures: K of [3, height, width], with nearness [1, K, rows * columns] and `moved` of one coming frame.
     """
     columns, stride = settings.latent_shape[1], settings.codec.stride
-    points = _points(settings, nearness, moved)
+    points = find_points(settings, nearness, moved)
     # Between the points of a row everywhere, which takes little; between rows of points only in cells that are seen.
     across = F.interpolate(points.flatten(0, 2)[None], settings.width, mode="linear", align_corners=True)
     parts = across.view(-1, stride)  # one in each cell's column, of each row of points, of x and y of each view
     (view, cell), tall = seen.nonzero(as_tuple=True), points.shape[2] * columns  # of x, after which y comes
-    first, share = _rows_between(settings.height, stride, points.shape[2], points.device)
+    first, share = _between(settings.height, stride, points.shape[2], points.device)
     row, column = cell // columns, cell % columns
     x = (view * 2 * tall + column).unsqueeze(1) + first[row] * columns
     above, share = torch.stack([x, x + tall]).flatten(), share[row].expand(2, -1, -1).reshape(-1, 1)
@@ -218,7 +269,7 @@ def warp_seen(
     return cells.flatten(1)
 
 
-def _points(settings: ModelSettings, nearness: Tensor, moved: Moved) -> Tensor:
+def find_points(settings: ModelSettings, nearness: Tensor, moved: Moved) -> Tensor:
     """Where a grid of the coming frame's points lies in each view, as `F.grid_sample` counts: [B * K, 2, ., .]."""
     height, width = settings.height, settings.width
     size = height // GRID + 1, width // GRID + 1
@@ -231,9 +282,10 @@ def _points(settings: ModelSettings, nearness: Tensor, moved: Moved) -> Tensor:
 
 
 @kept
-def _rows_between(height: int, stride: int, points: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Which of `points` rows lies above each row of pixels, and how far down from it to the next, [rows, stride]."""
-    where = torch.arange(height, device=device) * ((points - 1) / (height - 1))
+def _between(pixels: int, stride: int, points: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Which of `points` rows lies above each row of pixels, and how far down from it to the next, [rows, stride];
+    and so of columns."""
+    where = torch.arange(pixels, device=device) * ((points - 1) / (pixels - 1))
     first = where.long().clamp(max=points - 2)
     return first.view(-1, stride), (where - first).view(-1, stride)
 

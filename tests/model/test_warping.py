@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from engine.model.network import WorldModel
 from engine.model.reprojection import Shown, moves, pick_views
 from engine.model.settings import CodecSettings, ModelSettings
-from engine.model.warping import warp, warp_seen
+from engine.model.warping import sample, sample_by_channel, warp, warp_seen
 
 CODEC = CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1])
 SETTINGS = ModelSettings(height=64, width=96, codec=CODEC, patch=2, dim=64, reference_dim=16, pixel_aspect=1.25)
@@ -144,6 +144,25 @@ def test_cells_that_are_seen_are_sampled_where_pictures_are() -> None:
     cells = warp_seen(SETTINGS, list(pictures), found.nearness, found.moved, found.seen[0])
     assert cells.shape == expected.shape and 0 < len(cells) < found.seen.numel()
     torch.testing.assert_close(cells, expected, rtol=0, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_compiler_samples_and_reads_channel_by_channel_what_is_sampled_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    reproject = WorldModel(SETTINGS).generator.reproject
+    shown, asked = views(WorldModel(SETTINGS), EVERYTHING)
+    picked = pick_views(SETTINGS, shown, torch.tensor([[SETTINGS.memory_entries]]), asked)
+    found = reproject.find(shown.nearness, shown.poses, picked)
+    points = reproject.find_points(found)
+    cells = sample(SETTINGS, shown.pictures[picked.rows, picked.index], points).unflatten(2, (3, -1)).flatten(4)
+    for channel, colour in enumerate(sample_by_channel(SETTINGS, shown.pictures, picked, points)):
+        torch.testing.assert_close(colour.transpose(2, 3), cells[:, :, channel], rtol=0, atol=1e-4)
+    expected = reproject.read_views(shown.pictures, picked, found, points)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    for made, plain in zip(reproject.read_views(shown.pictures, picked, found, points), expected, strict=True):
+        torch.testing.assert_close(made, plain, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("trusts", [False, True])
