@@ -106,6 +106,9 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
     yield model, "look_back"
     yield model, "tables"
     yield model, "recall"
+    if model.settings.trusts_memory:
+        yield model, "foretell"
+        yield model, "keep_shape"
 
 
 def _kind(leaf: object) -> object:

@@ -13,9 +13,10 @@ from engine.model.ground import level
 from engine.model.machine import constant
 from engine.model.memory import MemoryModel
 from engine.model.memory_bank import choose
-from engine.model.reprojection import Shown
+from engine.model.reprojection import Found, Shown
 from engine.model.rope import Place, find_tables, place_tokens
 from engine.model.settings import ModelSettings
+from engine.model.shape import foretell, keep_shape
 from engine.model.walls import Body, stop
 
 
@@ -102,6 +103,14 @@ class WorldModel(nn.Module):
         if kept:
             self.still[key] = place
         return place
+
+    def foretell(self, found: Found) -> Tensor:
+        """`shape.foretell`; as a method, like the next, for compilers as well."""
+        return foretell(found, self.settings.latent_shape[:2])
+
+    def keep_shape(self, foretold: Tensor, guess: Tensor) -> Tensor:
+        """`shape.keep_shape`."""
+        return keep_shape(foretold, guess)
 
     def recall(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
         """Which of N entries, told of as by banks.py, cameras `views` [B, K, SIZE] need: indices [B, count], or -1.

@@ -22,7 +22,6 @@ from engine.model.pictures import Pictures
 from engine.model.reprojection import Picked, Shown
 from engine.model.rope import Place, place_tokens
 from engine.model.sampler import denoise
-from engine.model.shape import foretell, keep_shape
 from engine.model.sweep import OLDER, SHRINK, shrink
 from engine.model.weighing import Weighing
 
@@ -146,7 +145,7 @@ class Passes:
             self._draw(picked)
         given = shown, picked, reproject.find(shown.nearness, shown.poses, picked)
         if self.model.settings.trusts_memory:
-            self.foretold.copy_(foretell(given[2], self.model.settings.latent_shape[:2]))
+            self.foretold.copy_(self.model.foretell(given[2]))
         reference = reproject.read_seen(*given) if self.alone else reproject.read_found(*given)
         return place, self.model.scale_action(action).unsqueeze(1).to(self.model.dtype), reference.unsqueeze(1)
 
@@ -170,18 +169,18 @@ class Passes:
 
         Those before it, as far as there are any at its `time`, tell how near what it shows is.
         """
-        shown, last = self.shown, self.model.settings.memory_entries
-        picture = self.picture if decoded else self.model.refer(latent.to(self.model.dtype))
+        model, shown, last = self.model, self.shown, self.model.settings.memory_entries
+        picture = self.picture if decoded else model.refer(latent.to(model.dtype))
         shown.pictures[:, last] = picture
         if self.lazy:
             self.latents[:, last] = latent
-        guess, sweep, window = self.model.encoder.nearness(tokens), self.model.encoder.sweep, self.cache.window
+        guess, sweep, window = model.encoder.nearness(tokens), model.encoder.sweep, self.cache.window
         if sweep is not None:
             self.recent_pictures[:, span(ring)] = shrink(picture.unsqueeze(1))
             row = torch.arange(-min(OLDER, window - 1), 1, device=pose.device).add(ring) % window
             guess = sweep.last(guess, self.recent_pictures[:, row], self.recent_poses[:, row], time)
-        keeps = own and self.model.settings.trusts_memory
-        shown.nearness[:, last] = keep_shape(self.foretold, guess[:, 0]) if keeps else guess[:, 0]
+        keeps = own and model.settings.trusts_memory
+        shown.nearness[:, last] = model.keep_shape(self.foretold, guess[:, 0]) if keeps else guess[:, 0]
         shown.poses[:, last] = pose
         self.flags[:, :, last] = constant(((True,), (own,)), self.flags)
 

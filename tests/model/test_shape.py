@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from engine.model import passes
+from engine.model import network
 from engine.model.reprojection import Found, find_cells
 from engine.model.rollout import Rollout
 from engine.model.settings import CodecSettings, ModelSettings
@@ -72,10 +72,25 @@ def test_single_cells_far_off_and_what_nobody_knows_are_guessed() -> None:
 def test_only_frames_that_were_drawn_keep_what_was_foretold(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_model()
     assert model.settings.trusts_memory
-    monkeypatch.setattr(passes, "foretell", lambda found, grid: torch.full((1, *grid), 3.25))
+    monkeypatch.setattr(network, "foretell", lambda found, grid: torch.full((1, *grid), 3.25))
     rollout = Rollout(model, 1, [1.0, 0.0], [0])
     latents, actions, where = play(model, 4, 1)
     rollout.start(latents, actions, where)
     latent, pose = rollout.propose(actions[:, 0])
     rollout.observe(latent if own else latent.clone(), actions[:, 0], pose)
     assert bool((rollout.shown.nearness[:, -1] == 3.25).all()) is own
+
+
+def test_a_compiler_counts_what_else_is_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = torch.Generator().manual_seed(0)
+    near = torch.randn(3, 5, *GRID, generator=random).mul(0.3).exp().mul(16).round().div(16)  # some are alike
+    seen, mistaken = torch.rand(2, 3, 5, GRID[0] * GRID[1], generator=random)
+    geometry = mistaken.unsqueeze(-1).expand(-1, -1, -1, 6)
+    found = Found(torch.tensor(0), geometry, seen < 0.6, near.flatten(2), None)  # type: ignore[arg-type]
+    foretold = foretell(found, GRID)
+    assert 0.1 < (foretold > 0).float().mean() < 0.9
+    kept = keep_shape(foretold, near[:, 0])
+    assert not torch.equal(kept, foretold) and not torch.equal(kept, near[:, 0])
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert torch.equal(foretell(found, GRID), foretold)
+    assert torch.equal(keep_shape(foretold, near[:, 0]), kept)
