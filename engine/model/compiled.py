@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from engine.errors import EngineError
 from engine.model import machine
 from engine.model.network import WorldModel
+from engine.model.passes import COMPILED_AT_ONCE
 
 log = logging.getLogger(__name__)
 MOST = 0.1  # by how much they may differ: rounding makes about a hundredth
@@ -28,18 +29,18 @@ VARIANTS = 256  # of one function: kinds of its layers, batches, with and withou
 class Compiled:
     """A function of tensors without gradients, compiled for each shape of them.
 
-    singly: only where the first of them has one row.
+    rows: only where the first of them has so many rows.
     """
 
-    def __init__(self, name: str, plain: Callable[..., Any], backend: str, singly: bool = False) -> None:
-        self.name, self.plain, self.singly = name, plain, singly
+    def __init__(self, name: str, plain: Callable[..., Any], backend: str, rows: tuple[int, ...] = ()) -> None:
+        self.name, self.plain, self.rows = name, plain, rows
         # Kernels that are chosen by how fast they happen to run would draw other frames another time.
         exact: Any = {"deterministic": True} if backend == "inductor" and hasattr(inductor, "deterministic") else None
         self.fast = torch.compile(plain, dynamic=False, backend=backend, options=exact)
         self.agrees: dict[object, bool] = {}  # by what it was given
 
     def __call__(self, *given: Any, **named: Any) -> Any:
-        if torch.is_grad_enabled() or (self.singly and len(given[0]) > 1):
+        if torch.is_grad_enabled() or (self.rows and len(given[0]) not in self.rows):
             return self.plain(*given, **named)
         key = tuple(_kind(leaf) for leaf in tree_leaves((given, named)))
         if key not in self.agrees:
@@ -69,8 +70,9 @@ def compile_parts(model: WorldModel, backend: str = "inductor") -> list[Compiled
     machine.compilers_take_kept = True
     made = []
     for owner, name in _parts(model):
-        singly = owner is model.generator.remembered  # entries come in many numbers at once
-        part = Compiled(f"{type(owner).__name__}.{name}", getattr(owner, name), backend, singly)
+        of_entries = owner is model.generator.remembered or name == "refer"
+        rows = (1, COMPILED_AT_ONCE) if of_entries else ()
+        part = Compiled(f"{type(owner).__name__}.{name}", getattr(owner, name), backend, rows)
         setattr(owner, name, part)
         made.append(part)
     model.compiled = True
@@ -100,6 +102,7 @@ def _parts(model: WorldModel) -> Iterator[tuple[Any, str]]:
     if encoder.sweep is not None:
         yield encoder.sweep, "last"
     yield model, "draw"
+    yield model, "refer"
     yield model.codec, "bound"
     yield model, "ask"
     yield model, "arrive"

@@ -28,6 +28,7 @@ from engine.model.weighing import Weighing
 LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 ENTRIES_AT_ONCE = 256  # entries written into memory slots, or made pictures of, at once
+COMPILED_AT_ONCE = 64  # the same where a compiler makes them, which takes many seconds for each number
 MOST_IDLE = 2  # passes of a batch size that are kept for later
 
 
@@ -66,6 +67,8 @@ class Passes:
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
         self.pictures = Pictures() if self.alone else None
+        # Those of a single session one by one, so that what a slot shows does not depend on what changed with it.
+        self.at_once = 1 if batch == 1 else COMPILED_AT_ONCE if model.compiled else ENTRIES_AT_ONCE
         self.weighs = False  # whether the next frame tells how much it attends to each slot
         self.weights: Tensor | None = None  # what the last frame told, [B, slots] (weighing.py)
 
@@ -154,7 +157,7 @@ class Passes:
         rows = picked.rows.expand_as(picked.index)
         wanted = (picked.there & self.undrawn[rows, picked.index]).nonzero(as_tuple=True)
         where = rows[wanted], picked.index[wanted]
-        for row, slot in zip(*(part.split(1 if self.batch == 1 else ENTRIES_AT_ONCE) for part in where), strict=True):
+        for row, slot in zip(*(part.split(self.at_once) for part in where), strict=True):
             if len(row):
                 latents, refer = self.latents[row, slot], self.model.refer
                 found = refer(latents) if self.pictures is None else self.pictures.find(latents, refer)
@@ -253,9 +256,7 @@ class Passes:
         return pack(settings, [*quantise(entries), seen_from[:, -1], *quantise(latent), nearness])
 
     def _show(self, frames: bool, kept: Tensor, where: Tensor, anchor: Tensor) -> tuple[Tensor, ...]:
-        # Those of a single session one by one, so that what a slot shows does not depend on what changed with it.
-        at_once = 1 if self.batch == 1 else ENTRIES_AT_ONCE
-        for some, (rows, slots) in zip(kept.split(at_once), where.split(at_once, dim=1), strict=True):
+        for some, (rows, slots) in zip(kept.split(self.at_once), where.split(self.at_once, dim=1), strict=True):
             entry = unpack(self.model.settings, some)
             if frames:
                 self.show_frames(entry, rows, slots)
@@ -270,8 +271,7 @@ class Passes:
         time, where = torch.zeros_like(where[..., 0]), poses.relative_to(where, anchor)
         if self.batch == 1:
             return self.model.place(time, where)
-        # Of a batch they come in many numbers, each of which a compiler would take seconds for.
-        return place_tokens(self.model.settings, time, where, self.model.dtype)
+        return place_tokens(self.model.settings, time, where, self.model.dtype, self.model.tables)
 
     def _decode(self, latent: Tensor) -> tuple[Tensor]:
         frames, shown = self.model.draw(latent)

@@ -219,8 +219,10 @@ class Rollout:
             rows, slots = rows[count:], slots[count:]
 
     def _show_some(self, rows: np.ndarray, slots: np.ndarray, frames: bool) -> None:
-        if self.passes.graphs.record is not None:  # few shapes: the last is written again
-            places = np.minimum(np.arange(_few(len(rows))), len(rows) - 1)
+        compiled = self.model.compiled and self.batch > 1
+        if compiled or self.passes.graphs.record is not None:  # few shapes: the last is written again
+            few = _few(len(rows), self.passes.at_once if compiled else 1)
+            places = np.minimum(np.arange(few), len(rows) - 1)
             rows, slots = rows[places], slots[places]
         entries = self.slots[rows, slots]
         told = send(np.stack([rows, slots, entries]), self.device)
@@ -259,9 +261,11 @@ class Rollout:
         self._show(*np.nonzero(self.slots >= 0), frames=frames)
 
 
-def _few(count: int) -> int:
-    """`count` or a little more, so that few numbers occur: powers of two, and beyond STRIDE whole numbers of it."""
-    return 1 << (count - 1).bit_length() if count <= STRIDE else -(-count // STRIDE) * STRIDE
+def _few(count: int, whole: int = 1) -> int:
+    """`count` or a little more, so that few numbers occur: powers of two, and beyond STRIDE whole numbers of it; of
+    `whole` in any case."""
+    few = 1 << (count - 1).bit_length() if count <= STRIDE else -(-count // STRIDE) * STRIDE
+    return -(-few // whole) * whole
 
 
 def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -90,7 +90,7 @@ def test_what_a_compiler_makes_wrong_stays_plain(caplog: pytest.LogCaptureFixtur
     assert caplog.text.count("twice stays uncompiled") == 2 and len(wrong.agrees) == 2
     with torch.enable_grad():
         assert right(torch.ones(1)).tolist() == [2.0], "with gradients nothing is compiled"
-    singly = Compiled("twice", twice, backend(lambda made: (made[0] * 1.01,)), singly=True)  # type: ignore[arg-type]
+    singly = Compiled("twice", twice, backend(lambda made: (made[0] * 1.01,)), rows=(1,))  # type: ignore[arg-type]
     assert singly(torch.ones(2)).tolist() == [2.0, 2.0] and singly(torch.ones(1)).item() == pytest.approx(2.02)
 
 
