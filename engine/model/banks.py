@@ -46,6 +46,7 @@ class Banks:
         self.banks = [MemoryBank(settings, device) for _ in range(batch)]
         self.rows = torch.arange(batch, device=device)
         self.last: tuple[Any, tuple[np.ndarray, np.ndarray, Tensor]] | None = None  # what all entries were, and of what
+        self.listed: dict[int, tuple[Sequence[int], np.ndarray]] = {}  # by row: what its bank listed last, twice
         self._share(torch.stack([bank.rows for bank in self.banks]))
 
     def __len__(self) -> int:
@@ -127,7 +128,10 @@ class Banks:
             lengths[row] = len(chosen)
         entries = np.tile(np.arange(self._places(int(lengths.max()))), (len(self), 1))
         for row, chosen in found.items():
-            entries[row, : len(chosen)] = chosen
+            held = self.listed.get(row)
+            if held is None or held[0] is not chosen:
+                held = self.listed[row] = chosen, np.array(chosen)
+            entries[row, : len(chosen)] = held[1]
         valid = np.arange(entries.shape[1]) < lengths[:, None]
         free = np.full(len(self), slots - 1)  # the sink is always shown
         for row, recall in enumerate(recalls):
