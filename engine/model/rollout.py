@@ -188,8 +188,8 @@ class Rollout:
     def _draw(self, rows: Sequence[int]) -> Tensor:
         """Noise [n, 1, ...] of some of the sessions."""
         noise = torch.empty(len(rows), 1, *self.model.settings.latent_shape, device=self.device)
-        for place, row in zip(noise, rows, strict=True):
-            torch.randn(place.shape, generator=self.randoms[row], out=place)
+        for place, row in zip(noise.unbind(), rows, strict=True):
+            place.normal_(generator=self.randoms[row])
         return noise.to(self.model.dtype)
 
     def _recall(self, views: Tensor, far: Tensor) -> tuple[Tensor, np.ndarray, np.ndarray, bool]:
