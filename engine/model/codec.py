@@ -124,3 +124,10 @@ def to_unit(frames: Tensor) -> Tensor:
 def to_bytes(frames: Tensor) -> Tensor:
     """Frames [.., 3, H, W] in [-1, 1] -> uint8 [.., H, W, 3]."""
     return ((frames.float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8).movedim(-3, -1)
+
+
+def side_by_side(pictures: Tensor) -> Tensor:
+    """Memory for pictures [.., 3, height, width]: on a GPU, which draws and samples them so, laid out channels last."""
+    if not pictures.is_cuda:
+        return pictures
+    return pictures.view(*pictures.shape[:-3], *pictures.shape[-2:], 3).movedim(-1, -3)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
+from engine.model.codec import side_by_side
 from engine.model.entry import Entry, pack, unpack
 from engine.model.graphs import Capture, Graphs, capture_on
 from engine.model.kv_cache import KVCache, span
@@ -49,8 +50,8 @@ class Passes:
         small = settings.height // SHRINK, settings.width // SHRINK
         self.recent_pictures = torch.zeros(batch, window, 3, *small, **kind)
         frames, (rows, columns, _) = settings.memory_entries + 1, settings.latent_shape  # of each slot; the last one
-        sides = settings.height, settings.width
-        self.picture = torch.zeros(batch, 3, *sides, **kind)  # what was decoded last
+        size = 3, settings.height, settings.width
+        self.picture = side_by_side(torch.zeros(batch, *size, **kind))  # what was decoded last
         # The host of a CPU waits for nothing by looking at what was picked: so only what is looked at is decoded. Of a
         # single session only the cells that are seen are read, of pictures in the type that they are sampled in.
         self.lazy = device.type == "cpu" and record is None
@@ -58,7 +59,7 @@ class Passes:
         sampled = torch.promote_types(model.dtype, torch.float32) if self.alone else model.dtype
         self.flags = torch.zeros(2, batch, frames, dtype=torch.bool, device=device)
         self.shown = Shown(
-            torch.zeros(batch, frames, 3, *sides, dtype=sampled, device=device),
+            side_by_side(torch.zeros(batch, frames, *size, dtype=sampled, device=device)),
             torch.ones(batch, frames, rows, columns, device=device),
             torch.zeros(batch, frames, poses.SIZE, device=device),
             *self.flags,
