@@ -61,11 +61,13 @@ def measure(subject: Subject) -> Found:
     return Found(tables, figures)
 
 
-def returns(subject: Subject, gap: int, count: int, frames: int) -> list[Clip]:
+def returns(subject: Subject, gap: int, count: int, frames: int, tour: str = "revisit") -> list[Clip]:
     """At most `count` clips of held-out footage that end with `frames` frames of a return. Raises RecordingError."""
     spare = count + 2 + count // 4  # not every episode comes to its return
     length = int((2.5 if subject.settings.maps else 1.3) * gap) + 420  # a way back over hand-made maps may be cut off
-    found = clips_of(episodes(subject, {"revisit": 1.0}, spare, length, gap), frames)[:count]
+    if tour != "revisit":  # a way round takes longer, and some maps have none
+        spare, length = 2 * count, length + 300
+    found = clips_of(episodes(subject, {tour: 1.0}, spare, length, gap), frames)[:count]
     if not found:
         raise RecordingError(f"no footage of gap {gap} has a return of {frames} frames: record more of it")
     return found
@@ -102,7 +104,7 @@ def nearest(track: Track, frames: int) -> np.ndarray:
 def _at_gap(subject: Subject, gap: int) -> dict[str, Any]:
     settings = subject.settings.revisit
     frames = settings.frames
-    found = returns(subject, gap, settings.sequences, frames)
+    found = returns(subject, gap, settings.sequences, frames, settings.tour)
     order = sorted(range(len(found)), key=lambda i: len(found[i]))  # near in length, little standing still
     scores, extra = Scores(subject), {}
     shown: dict[int, dict[str, np.ndarray]] = {}

@@ -31,6 +31,7 @@ class RevisitBench:
     gaps: list[int] = field(default_factory=lambda: [64])  # frames away: 16, 64, 256, 1024, 4096
     sequences: int = 8  # per gap
     frames: int = 32  # of own rollout after the return
+    tour: str = "revisit"  # back over the same poses; loop: by another door
     full_up_to: int = 1024  # longest gap at which the full history is attended to as well
     own_memory: bool = True  # also generate the time away
     sheet: int = 4  # sequences shown in the contact sheet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -226,6 +227,24 @@ def test_a_revisit_comes_back_after_its_gap(gap: int) -> None:
     near = np.hypot(back[:, None, 0] - seen[None, :, 0], back[:, None, 1] - seen[None, :, 1])
     near = near / 16.0 + np.abs(wrap(back[:, None, 3] - seen[None, :, 3])) / 4.0  # type: ignore[operator]
     assert np.median(near.min(axis=1)) < 4.0, "the return does not retrace the visit"
+
+
+@pytest.mark.parametrize("gap", [64, 256])
+def test_a_loop_comes_back_by_another_door(gap: int) -> None:
+    game = make(seed=1_000_102)
+    player = cast(tours.Player, worlds.make_player("doom", game, 1_000_102, "loop", gap))
+    poses, info = [], game.reset(seed=1_000_102)[1]
+    while "return_end" not in player.marks and len(poses) < 1.3 * gap + 700:
+        poses.append(info["pose"])
+        *_, info = game.step(player.act(info["pose"]))
+    game.close()
+    marks, ways = player.marks, player.ways
+    rooms = [ways.room_of[ways.nearest(*pose[:2])] for pose in poses]
+    begin, left, back = marks["visit_start"], marks["visit_end"], marks["return_start"]
+    assert back - left >= gap and marks["return_end"] - back >= 32 and left - begin >= 48
+    assert set(rooms[begin:left]) == {rooms[back]} and rooms[back - 1] != rooms[back]
+    gone = left + next(i for i, room in enumerate(rooms[left:]) if room != rooms[left])
+    assert math.dist(poses[gone][:2], poses[back][:2]) > 128.0
 
 
 @pytest.mark.parametrize("settings", [{"seed": 51}, {"map": "map01"}])

@@ -7,6 +7,7 @@ from typing import Any
 
 from worlds.doom.deeds import DEEDS, Doer
 from worlds.doom.game import DoomEnv, all_maps, find_map
+from worlds.doom.loops import LOOPS, Rounder
 from worlds.doom.player import ScriptedPlayer
 from worlds.doom.tours import Player
 from worlds.doom.wanderer import Wanderer
@@ -39,9 +40,12 @@ def map_names(wad: str | None, maps: list[str]) -> list[str]:
 
 
 def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> ScriptedPlayer:
-    """A scripted player: of a generated map by its walkways (worlds.doom.tours, .deeds), of any other by trying."""
+    """A scripted player: of a generated map by its walkways (worlds.doom.tours, .deeds, .loops), of any other by
+    trying."""
     if tour in DEEDS and env.map is not None:
         return Doer(env.map, seed, tour, gap)
+    if tour in LOOPS and env.map is not None:
+        return Rounder(env.map.walkways, seed, tour, gap)
     return Wanderer(seed, tour, gap) if env.map is None else Player(env.map.walkways, seed, tour, gap)
 
 

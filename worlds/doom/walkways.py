@@ -62,6 +62,12 @@ class Walkways:
         free.rooms = [[node for node in nodes if node in reached] for nodes in self.rooms]
         return free
 
+    def without(self, one: int, two: int) -> Walkways:
+        """The same without the way between two nodes."""
+        neighbours = [dict(others) if node in (one, two) else others for node, others in enumerate(self.neighbours)]
+        del neighbours[one][two], neighbours[two][one]
+        return Walkways(self.points, self.rooms, neighbours, self.room_of, self.doors)
+
     def distances(self, start: int, goal: int | None = None) -> tuple[dict[int, float], dict[int, int]]:
         """Lengths of the shortest ways from start, and the node before each; only what is needed to know the goal's."""
         best = {start: 0.0}
