@@ -159,6 +159,7 @@ class Session:
         self._empty_slots()
         told = send(action, self.model.device)
         latent, pose = self.rollout.propose(told.unsqueeze(0))
+        del self.thumbnails[self.num_entries :]  # of an entry that was taken back
         arriving = Fetch(self.rollout.decode(latent), pose)  # the commit is made meanwhile
         self.rollout.observe(latent, told.unsqueeze(0), pose)
         self.weighed = self.num_frames

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.model.entry import pack
+from engine.model.entry import pack, unpack
 from engine.model.memory import quantise
+from engine.model.novelty import average, find_cover, looks_known
 from engine.model.pose import looking_back
 from engine.model.rollout import Rollout
 from engine.model.sweep import shrink
@@ -21,7 +22,8 @@ def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor
     """Begin `rollout` with a true history, as Rollout.start does, but for rounding.
 
     latents [B, n, ...], actions [B, n, size], poses [B, n, SIZE], n at least 1. The frames that have left the window
-    by the end are encoded in batches, and leave nothing but what memory keeps of them.
+    by the end are encoded in batches, and leave nothing but what memory keeps of them: as when they are played, only
+    what is new, where the rollout is thrifty.
     """
     settings, count = rollout.model.settings, latents.shape[1]
     past = (count - settings.recent_frames) // settings.block_frames * settings.block_frames
@@ -32,9 +34,10 @@ def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor
     motion = looking_back(torch.cat([where[:, :1], where[:, :-1]], dim=1), where)
     at_once = AT_ONCE * MORE.get(rollout.device.type, 1)
     blocks = max(1, at_once // (rollout.batch * settings.block_frames))
+    keeper = Keeper(rollout)
     for begin in range(0, past, blocks * settings.block_frames):
         part = slice(begin, min(past, begin + blocks * settings.block_frames))
-        _remember(rollout, latents[:, part], actions[:, part], motion[:, part], where[:, part], begin)
+        _remember(keeper, latents[:, part], actions[:, part], motion[:, part], where[:, part], begin)
     rollout.num_frames = past
     rollout.pose, rollout.velocity, rollout.action = where[:, past - 1], motion[:, past - 1], actions[:, past - 1]
     rollout.anchor = where[:, 0, :2].clone()
@@ -42,8 +45,43 @@ def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor
         rollout.observe(latents[:, index], actions[:, index], frame_poses[:, index])
 
 
-def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor, where: Tensor, begin: int) -> None:
+class Keeper:
+    """Keeps blocks of a told history: of a thrifty rollout those that show something new (novelty.py)."""
+
+    def __init__(self, rollout: Rollout) -> None:
+        self.rollout, self.settings = rollout, rollout.model.settings
+        self.colours: list[list[Tensor]] = [[] for _ in rollout.banks]  # of each entry's cells, [3, rows, columns]
+
+    def keep(self, rows: Tensor, pose: Tensor, colours: Tensor) -> None:
+        """Rows [B, bytes] of entries; of their last frames, poses [B, SIZE] and colours [B, 3, rows, columns]."""
+        banks = self.rollout.banks
+        known = self._know(pose, colours) if self.rollout.thrifty and banks.counts().all() else []
+        banks.append(rows)
+        banks.drop_newest(known)
+        for row, held in enumerate(self.colours):
+            if row not in known:
+                held.append(colours[row])
+
+    def _know(self, pose: Tensor, colours: Tensor) -> list[int]:
+        """The sessions whose memory shows what they see."""
+        banks, counts = self.rollout.banks, torch.from_numpy(self.rollout.banks.counts())
+        poses = torch.nn.utils.rnn.pad_sequence([bank.poses[: bank.num_entries] for bank in banks], batch_first=True)
+        valid = (torch.arange(poses.shape[1]) < counts[:, None]).to(pose.device)
+        index, there, known = find_cover(self.settings, poses, valid, pose)
+        if known.any():
+            told = zip(self.colours, index.tolist(), strict=True)
+            cells = torch.stack([torch.stack([held[entry] for entry in entries]) for held, entries in told])
+            rows = torch.arange(len(index), device=pose.device).unsqueeze(1).expand_as(index)
+            entries = unpack(self.settings, banks.read(rows.flatten(), index.flatten()))
+            near = entries.nearness.float().unflatten(0, index.shape)
+            given = near, entries.poses.unflatten(0, index.shape), there
+            known &= looks_known(self.settings, colours, pose, cells, *given)
+        return known.nonzero().flatten().tolist()
+
+
+def _remember(keeper: Keeper, latents: Tensor, actions: Tensor, motion: Tensor, where: Tensor, begin: int) -> None:
     """Keep whole blocks of frames [B, n, ...], of which the first is the session's frame `begin`."""
+    rollout = keeper.rollout
     model, size = rollout.model, rollout.model.settings.block_frames
     dtype, window = model.dtype, model.settings.recent_frames
     tokens = model.encode_frames(latents.to(dtype), actions.to(dtype), motion.to(dtype))
@@ -56,9 +94,10 @@ def _remember(rollout: Rollout, latents: Tensor, actions: Tensor, motion: Tensor
         pictures = shrink(model.refer(latents.to(dtype)))
         nearness = sweep.last_of_blocks(nearness, *(part.unflatten(1, (-1, size)) for part in (pictures, where)))
         rollout.passes.recent_pictures[:, _ring(rollout, begin, tokens.shape[1])] = pictures[:, -window:]
-    columns = (entries, where[:, last], latents[:, last], nearness.half())
-    for entry, pose, latent, near in zip(*(column.unbind(1) for column in columns), strict=True):
-        rollout.banks.append(pack(model.settings, [*quantise(entry), pose, *quantise(latent), near]))
+    colours = average(model.settings, model.refer(latents[:, last].to(dtype)))
+    columns = (entries, where[:, last], latents[:, last], nearness.half(), colours)
+    for entry, pose, latent, near, seen in zip(*(column.unbind(1) for column in columns), strict=True):
+        keeper.keep(pack(model.settings, [*quantise(entry), pose, *quantise(latent), near]), pose, seen)
     if rollout.memory == "plain":
         rollout.plain_tokens += [frame.clone() for frame in tokens[:, last].unbind(1)]
     if rollout.memory == "full":

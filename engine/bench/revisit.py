@@ -8,6 +8,7 @@ the true actions; every frame is held against the true frame of the same moment.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,10 @@ SEEN_WITHIN = 0.35  # the same measure: nearer than this, a view was seen before
 LAST = 8  # frames of a return judged by themselves, too
 SHEET_COLUMNS = 8
 SPARSE = "plain subsampling, as many bytes"  # entries left out until it takes what the memory model's take
+EVERY = "this model, every block kept"
 MEMORIES = {
-    "this model": "blocks", "full history": "full", "plain subsampling": "plain", SPARSE: "plain", "window": "none",
+    "this model": "blocks", EVERY: "every", "full history": "full", "plain subsampling": "plain", SPARSE: "plain",
+    "window": "none",
 }  # fmt: skip
 OWN = "this model, own memory"
 NEAREST, LAST_SEEN, CODEC = "nearest old frame", "last seen frame", "codec round trip"
@@ -130,14 +133,11 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     settings = subject.settings.revisit
     frames, length = settings.frames, len(batch[0])
     begin = [length - frames] * len(batch)
-    drawn = {}
-    for name, memory in MEMORIES.items():
-        if memory == "full" and gap > settings.full_up_to:
-            continue
-        drawn[name] = draw(subject, track, name, begin, frames)
-        if memory == "blocks" and settings.own_memory:
-            left = [clip.still + clip.episode.meta["visit_end"] - clip.first for clip in batch]
-            drawn[OWN] = draw(subject, track, name, left, frames)
+    names = [name for name, memory in MEMORIES.items() if memory != "full" or gap <= settings.full_up_to]
+    drawn = draw_all(subject, track, names, begin, frames)
+    if settings.own_memory:
+        left = [clip.still + clip.episode.meta["visit_end"] - clip.first for clip in batch]
+        drawn[OWN] = draw(subject, track, MEMORIES["this model"], left, frames)[0]
     near = nearest(track, frames)[0].astype(int)
     drawn[NEAREST] = np.stack(
         [np.concatenate([clip.frames(i, i + 1) for i in row]) for clip, row in zip(batch, near.tolist(), strict=True)]
@@ -148,17 +148,34 @@ def _contenders(subject: Subject, batch: list[Clip], track: Track, gap: int) -> 
     return drawn
 
 
-def draw(subject: Subject, track: Track, contender: str, own_from: list[int], frames: int) -> np.ndarray:
-    """The last `frames` frames of a session that goes on alone from frame `own_from` on, with the memory of a contender
-    of MEMORIES: uint8 [B, n, ..]."""
-    rollout = subject.rollout(len(own_from), MEMORIES[contender])
-    if contender == SPARSE:
-        settings = subject.model.settings
-        left = left_out(track.actions.shape[1] // settings.block_frames, row_size(settings) / plain_size(settings))
-        for bank in rollout.banks:
-            bank.recall = Recall(forgotten=left)
+def draw_all(
+    subject: Subject, track: Track, names: Sequence[str], own_from: list[int], frames: int
+) -> dict[str, np.ndarray]:
+    """`draw` for contenders of MEMORIES, the first of which is this model: what it holds is what others may hold."""
+    drawn: dict[str, np.ndarray] = {}
+    held, settings = np.zeros(len(own_from)), subject.model.settings
+    for name in names:
+        room = held * row_size(settings) / plain_size(settings) if name == SPARSE else None
+        drawn[name], kept = draw(subject, track, MEMORIES[name], own_from, frames, room)
+        held = held if drawn.keys() - {name} else kept
+    return drawn
+
+
+def draw(
+    subject: Subject, track: Track, memory: str, own_from: list[int], frames: int, room: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The last `frames` frames of a session that goes on alone from frame `own_from` on, with a memory as of Rollout:
+    uint8 [B, n, ..]; and how many entries it holds in the end, [B].
+
+    room: for how many entries there is room, [B]; so many are left of them, evenly.
+    """
+    rollout = subject.rollout(len(own_from), memory)
+    if room is not None:
+        count = track.actions.shape[1] // subject.model.settings.block_frames
+        for bank, most in zip(rollout.banks, room.tolist(), strict=True):
+            bank.recall = Recall(forgotten=left_out(count, most / count))
     latents = unroll(rollout, track.latents, track.actions, track.poses, own_from)
-    return subject.decode(latents[:, -frames:])
+    return subject.decode(latents[:, -frames:]), rollout.banks.counts()
 
 
 def plain_size(settings: ModelSettings) -> int:

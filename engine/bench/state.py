@@ -16,7 +16,7 @@ import worlds
 from engine.bench.clips import Clip, batches, episodes, load
 from engine.bench.metrics import LUMA
 from engine.bench.report import Found, table
-from engine.bench.revisit import CODEC, MEMORIES, NEAREST, aligned, clips_of, draw, nearest
+from engine.bench.revisit import CODEC, MEMORIES, NEAREST, aligned, clips_of, draw_all, nearest
 from engine.bench.subject import Subject
 from engine.data.episode import Episode
 from engine.data.pictures import write_sheet
@@ -76,7 +76,7 @@ def _of_deed(subject: Subject, deed: str) -> tuple[dict[str, np.ndarray], list[n
         begin = [len(batch[0]) - frames] * len(batch)
         truth = np.stack([clip.frames(begin[0], len(clip)) for clip in batch])
         drawn = {TRUTH: truth, CODEC: subject.decode(track.latents[:, -frames:])}
-        drawn |= {name: draw(subject, track, name, begin, frames) for name in MEMORIES}
+        drawn |= draw_all(subject, track, list(MEMORIES), begin, frames)
         index = nearest(track, frames)[0].astype(int).tolist()
         old = [np.concatenate([clip.frames(i, i + 1) for i in row]) for clip, row in zip(batch, index, strict=True)]
         drawn[NEAREST] = np.stack(old)

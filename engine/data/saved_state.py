@@ -125,12 +125,12 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
 
 
 def _check_numbers(numbers: list[list[int]], held: int, settings: ModelSettings) -> None:
-    """Frames count up by one, end at a whole number of entries, and slots show entries that are there, each once."""
+    """Frames count up by one, blocks of them leave an entry or none, and slots show entries that are there, once."""
     first = numbers[0][0] if numbers else 0
     needed = min(settings.recent_frames, numbers[-1][0]) if numbers else 1
     whole = len(numbers) == needed and first >= 1
     for row, (num_frames, num_entries, *slots) in enumerate(numbers):
-        whole = whole and num_frames == first + row and num_entries == num_frames // settings.block_frames
+        whole = whole and num_frames == first + row and 0 <= num_entries <= num_frames // settings.block_frames
         shown = [slot for slot in slots if slot != -1]
         whole = whole and all(0 <= slot < num_entries for slot in shown) and len({*shown}) == len(shown)
     if not whole or numbers[-1][1] != held:

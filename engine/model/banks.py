@@ -88,6 +88,14 @@ class Banks:
         for bank in self.banks:
             bank.num_entries += 1
 
+    def drop_newest(self, rows: Sequence[int]) -> None:
+        """Take back the newest entry of these sessions, but where the player has decided about it."""
+        for row in rows:
+            bank = self.banks[row]
+            newest = bank.num_entries - 1
+            if newest not in bank.recall.pinned and newest not in bank.recall.forgotten:
+                bank.drop_newest()
+
     def read(self, rows: Tensor, entries: Tensor) -> Tensor:
         """Entries [K] of sessions [K]: their rows, [K, bytes]."""
         return self.banks[0].rows[entries] if len(self) == 1 else self.shared[rows, entries]

@@ -113,6 +113,7 @@ class MemoryBank:
         self._cells: dict[tuple[int, int], dict[tuple[int, int, int], list[View]]] = {}
         self._tables: dict[tuple[int, int], np.ndarray] = {}  # the views of a cell, [n, 4], until there is one more
         self.num_indexed = 0  # entries that are in it
+        self._newest: tuple[int, Sequence[float]] | None = None  # an entry, and from where it was seen
         self._around: tuple[tuple[int, ...], list[int]] | None = None  # the last candidates, and of where and how many
         self.recall = Recall()
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
@@ -143,23 +144,30 @@ class MemoryBank:
         self.rows[self.num_entries] = row
         self.num_entries += 1
 
-    def cells(
-        self, last: Sequence[float] | None = None
-    ) -> dict[tuple[int, int], dict[tuple[int, int, int], list[View]]]:
-        """The newest entries of each cell and spot in it. last: from where the newest one was seen, if that is known.
+    def drop_newest(self) -> None:
+        """Take back the entry that was kept last."""
+        self.num_entries -= 1
+        if self.num_indexed > self.num_entries:
+            self.keep(self.num_entries)
 
-        Of others kept since it was last asked, that is read off the device, so the host waits for it.
+    def cells(self, fresh: bool = False) -> dict[tuple[int, int], dict[tuple[int, int, int], list[View]]]:
+        """The newest entries of each cell and spot in it. fresh: but for the newest of all, which may be taken back.
+
+        Where others were seen from is read off the device, so the host waits for it, unless `candidates` was told.
         """
-        if new := range(self.num_indexed, self.num_entries):
-            one = None if len(new) > 1 else last
-            seen_from = self.poses[new.start : new.stop].tolist() if one is None else [one]
+        if new := range(self.num_indexed, self.num_entries - fresh):
+            told = self._newest if len(new) == 1 else None
+            if told is not None and told[0] == new.start:
+                seen_from = [told[1]]
+            else:
+                seen_from = self.poses[new.start : new.stop].tolist()
             for index, (x, y, heading, *_) in zip(new, seen_from, strict=True):
                 cell, spot = _find(x, y, heading)
                 views = self._cells.setdefault(cell, {}).setdefault(spot, [])
                 views.append((x, y, heading, index))
                 del views[:-OF_A_SPOT]
                 self._tables.pop(cell, None)
-            self.num_indexed = self.num_entries
+            self.num_indexed = new.stop
         return self._cells
 
     def share(self) -> MemoryBank:
@@ -173,7 +181,7 @@ class MemoryBank:
     def keep(self, count: int) -> None:
         """Forget all entries but the first `count`."""
         self.num_entries, self.num_indexed, self._around = count, 0, None
-        self._cells, self._tables = {}, {}
+        self._cells, self._tables, self._newest = {}, {}, None
 
     def candidates(self, now: Sequence[float], fresh: bool = False) -> list[int]:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those seen from nearest to there.
@@ -183,8 +191,10 @@ class MemoryBank:
         """
         cell, spot = _find(*now[:3])
         asked = *spot, self.num_entries
+        if fresh:
+            self._newest = self.num_entries - 1, now
         if self._around is None or self._around[0] != asked:
-            cells = self.cells(now if fresh else None)
+            cells = self.cells(fresh)
             there = [(cell[0] + dx, cell[1] + dy) for dx, dy in AROUND]
             views = np.concatenate([np.zeros((0, 4)), *(self._table(one) for one in there if one in cells)])
             if len(views) > CANDIDATES:

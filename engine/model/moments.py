@@ -33,6 +33,7 @@ class Moment:
     random: Tensor  # uint8, the generator's state
     nearness: Tensor  # [1, rows, columns], of the frame; 0 where files of before did not say
     own: bool  # whether the network drew it
+    entry: Tensor | None = None  # the bank's newest, as bytes, where the next step may take it back
     picture: bytes | None = None  # the frame as it was told, zlib; None where the latent's decoding is the frame
     recall: Recall = Recall()  # what of memory the next frame may use
 
@@ -51,6 +52,7 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, picture: bytes | N
         random=rollout.randoms[0].get_state(),
         nearness=rollout.shown.nearness[:, -1].clone(),
         own=rollout.own,
+        entry=rollout.newest(),
         picture=picture,
         recall=rollout.banks[0].recall,
     )
@@ -66,6 +68,9 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     model, last = rollout.model, moments[-1]
     window, seen = model.settings.recent_frames, OLDER if model.settings.sweep else 0
     bank.keep(last.num_entries)
+    if last.entry is not None and not torch.equal(bank.rows[last.num_entries - 1], last.entry):
+        bank.keep(last.num_entries - 1)
+        bank.put(last.entry)
     bank.recall = last.recall
     rollout.banks[0] = bank
     rollout.num_frames = last.num_frames

@@ -14,11 +14,12 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.codec import side_by_side
 from engine.model.entry import Entry, pack, unpack
-from engine.model.graphs import Capture, Graphs, capture_on
+from engine.model.graphs import Capture, Graphs
 from engine.model.kv_cache import KVCache, span
 from engine.model.machine import constant
 from engine.model.memory import quantise, restore
 from engine.model.network import WorldModel
+from engine.model.novelty import is_known
 from engine.model.pictures import Pictures
 from engine.model.reprojection import Picked, Shown
 from engine.model.rope import Place, place_tokens
@@ -30,7 +31,6 @@ LOOK_AHEAD = 3.0  # frames of the present turn by which memory is chosen ahead
 ANCHOR_REACH = 2.0  # pose units the camera may move before positions are measured anew
 ENTRIES_AT_ONCE = 256  # entries written into memory slots, or made pictures of, at once
 COMPILED_AT_ONCE = 64  # the same where a compiler makes them, which takes many seconds for each number
-MOST_IDLE = 2  # passes of a batch size that are kept for later
 
 
 class Passes:
@@ -64,6 +64,7 @@ class Passes:
             torch.zeros(batch, frames, poses.SIZE, device=device),
             *self.flags,
         )
+        self.unknown = torch.zeros(batch, dtype=torch.bool, device=device)  # what `judge` would say of no view
         self.foretold = torch.zeros(batch, rows, columns, device=device)  # nearness of the coming frame; 0: not known
         self.latents = torch.zeros(batch, frames, *settings.latent_shape, dtype=model.dtype, device=device)
         self.undrawn = torch.zeros(batch, frames, dtype=torch.bool, device=device)  # whose picture is yet to be made
@@ -91,13 +92,20 @@ class Passes:
         views, far = self.graphs.call(self._look, (), pose, velocity, before, action, anchor)
         return views, far
 
-    def choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
-        """`memory_bank.choose` among entries at poses [B, N, SIZE], of which more is `told` (banks.py).
+    def judge(self) -> Tensor:
+        """Whether the memory slots show the last frame already, so that no more need be kept of it: bool [B]."""
+        return self.graphs.call(self._judge, ())[0]
 
-        Returns indices, -1 where none is left, and then whether `far` is too far: int64 [B, count + 1]; and the last of
-        the views [B, SIZE] at the height at which these entries know the ground there.
+    def choose(
+        self, count: int, seen_from: Tensor, told: Tensor, known: Tensor, views: Tensor, far: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`memory_bank.choose` among entries at poses [B, N, SIZE], of which more is `told` (banks.py), but for the
+        newest where it is `known`, bool [B].
+
+        Returns indices, -1 where none is left, then whether the newest is known, and whether `far` is too far: int64
+        [B, count + 2]; and the last of the views [B, SIZE] at the height at which these entries know the ground there.
         """
-        chosen, asked = self.graphs.call(self._choose, (count,), seen_from, told, views, far)
+        chosen, asked = self.graphs.call(self._choose, (count,), seen_from, told, known, views, far)
         return chosen, asked
 
     def imagine(
@@ -206,9 +214,14 @@ class Passes:
         ahead = poses.turn(asked, torch.rad2deg(velocity[:, 2] / poses.MOTION_SCALE[2]) * LOOK_AHEAD)
         return torch.stack([ahead, asked], dim=1), (pose[:, :2] - anchor).norm(dim=-1)
 
-    def _choose(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
-        chosen, asked = self.model.recall(count, seen_from, told, views)
-        return torch.cat([chosen, (far >= ANCHOR_REACH).unsqueeze(1)], dim=1), asked
+    def _judge(self) -> tuple[Tensor]:
+        return (is_known(self.model.settings, self.shown, self._draw if self.lazy else None),)
+
+    def _choose(
+        self, count: int, seen_from: Tensor, told: Tensor, known: Tensor, views: Tensor, far: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        chosen, asked = self.model.recall(count, seen_from, told, known, views)
+        return torch.cat([chosen, known.unsqueeze(1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1), asked
 
     def _imagine(
         self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor,
@@ -278,23 +291,3 @@ class Passes:
         frames, shown = self.model.draw(latent)
         self.picture.copy_(frames)
         return (shown,)
-
-
-def lend(model: WorldModel, batch: int, graphs: bool) -> Passes:
-    """Passes for a new rollout. With graphs, those that an earlier one gave back: what was recorded serves again."""
-    record = capture_on(model.device) if graphs else None
-    idle = model.idle.get(batch) if record else None
-    if not idle:
-        with torch.inference_mode(False):  # so that a rollout in any mode can write to the buffers
-            return Passes(model, batch, record)
-    passes = idle.pop()
-    assert isinstance(passes, Passes)
-    passes.clear()
-    return passes
-
-
-def give_back(passes: Passes) -> None:
-    """Have them serve another rollout, unless enough others wait."""
-    idle = passes.model.idle.setdefault(passes.batch, [])
-    if len(idle) < MOST_IDLE:
-        idle.append(passes)

@@ -12,24 +12,27 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.banks import Banks
 from engine.model.entry import unpack
+from engine.model.lending import give_back, lend
 from engine.model.machine import send
 from engine.model.memory import as_kept
 from engine.model.network import WorldModel
-from engine.model.passes import ANCHOR_REACH, ENTRIES_AT_ONCE, give_back, lend
+from engine.model.passes import ANCHOR_REACH, ENTRIES_AT_ONCE
 from engine.model.rope import Place
 
 CLEAN = 0.05  # noise level at which a true frame is shown to the generator, to have its motion read off
 STRIDE = 32  # entries by which larger groups of them grow that are shown at once
+SMALL = "blocks", "every", "none"  # memories of which slots show no exact tokens
 SHOWN_AT_ONCE = 64  # frames of a full history written into the cache at once
 
 
 class Rollout:
     """B sessions stepping together: their KV cache, memory banks, believed poses and random state.
 
-    Latents are [B, rows, columns, channels]; actions [B, size] as the world encodes them; poses
-    [B, SIZE] (see pose.py). `memory` says what the memory slots hold: "blocks", the memory model's entries;
-    "plain", each block's exact last frame; "none", nothing; "full", every exact frame that has
-    left the window, all of them attended to, at a cost that grows with the history (for measuring).
+    Latents are [B, rows, columns, channels]; actions [B, size] as the world encodes them; poses [B, SIZE] (see
+    pose.py). `memory` says what the memory slots hold: "blocks", the memory model's entries of blocks that showed
+    something new (novelty.py); "every", those of all blocks; "plain", each block's exact last frame; "none", nothing;
+    "full", every exact frame that has left the window, all of them attended to, at a cost that grows with the history
+    (for measuring).
     graphs: have a GPU launch each pass as a whole (graphs.py); nothing else changes.
     """
 
@@ -44,7 +47,8 @@ class Rollout:
         self.proposed: Tensor | None = None  # the latents that were generated last
         self.own = False  # whether the last frames were these
         self.drawn: Tensor | None = None  # noise of the coming frame, if it was drawn ahead
-        self.passes = passes = lend(model, batch, graphs and memory in ("blocks", "none"))
+        self.thrifty = memory == "blocks" and model.settings.trusts_memory  # whether only what is new is kept
+        self.passes = passes = lend(model, batch, graphs and memory in SMALL)
         if passes.graphs.record is not None:
             weakref.finalize(self, give_back, passes).atexit = False
         self.cache, self.shown = passes.cache, passes.shown
@@ -174,6 +178,11 @@ class Rollout:
             self.here = self.pose, self.pose.tolist()
         return self.here[1]
 
+    def newest(self) -> Tensor | None:
+        """The newest entry [bytes] of a session alone, if the next step may take it back."""
+        bank, fresh = self.banks[0], self.num_frames % self.model.settings.block_frames == 0
+        return bank.rows[bank.num_entries - 1].clone() if fresh and self.thrifty and bank.num_entries else None
+
     def _time(self) -> Tensor:
         """The number of the coming frame, [B, 1]."""
         if self.told_time[0] != self.num_frames:
@@ -200,13 +209,15 @@ class Rollout:
         """
         num_slots = self.slots.shape[1]
         fresh = self.num_frames % self.model.settings.block_frames == 0
+        known = self.passes.judge() if fresh and self.thrifty else self.passes.unknown
         asked = None if self.memory == "none" else self.banks.candidates(self.present, num_slots, fresh)
         if asked is None:
             nothing = np.zeros(0, dtype=np.int64)
             return views[:, -1], nothing, nothing, bool((far.cpu() >= ANCHOR_REACH).any())
-        found, level = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.told, views, far)
+        found, level = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.told, known, views, far)
         chosen = found.cpu().numpy()
-        wanted = self.banks.wanted(asked, chosen[:, :-1], num_slots)
+        self.banks.drop_newest(np.flatnonzero(chosen[:, -2]).tolist())
+        wanted = self.banks.wanted(asked, chosen[:, :-2], num_slots)
         return level, *_assign(self.slots, wanted), bool(chosen[:, -1].any())
 
     def _show(self, rows: np.ndarray, slots: np.ndarray, frames: bool = True) -> None:
@@ -227,7 +238,7 @@ class Rollout:
         entries = self.slots[rows, slots]
         told = send(np.stack([rows, slots, entries]), self.device)
         kept = self.banks.read(told[0], told[2])
-        if self.memory in ("blocks", "none"):
+        if self.memory in SMALL:
             self.passes.show(kept, told[:2], self.anchor, frames)
             return
         entry, row, slot = unpack(self.model.settings, kept), told[0], told[1]

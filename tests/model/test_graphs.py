@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.model import graphs, passes, rollout, rope
+from engine.model import graphs, lending, passes, rollout, rope
 from engine.model.graphs import FIRST_CALLS, Graphs
 from engine.model.machine import kept
 from engine.model.network import WorldModel
@@ -24,7 +24,7 @@ LENGTH = 40
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes, "capture_on", lambda device: record)
+    monkeypatch.setattr(lending, "capture_on", lambda device: record)
     monkeypatch.setattr(rope, "_by_matrices", lambda device: False)  # as on a GPU
     monkeypatch.setattr(rollout, "as_kept", lambda latent: latent)
     monkeypatch.setattr(Reprojector, "read_seen", lambda self, *given: self.read(self.carry_over(*given)))
@@ -112,7 +112,8 @@ def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
     assert isinstance(left, passes.Passes)
     held = dict(left.graphs.graphs)
     names = {key[0] for key in held if isinstance(key, tuple)}
-    assert names - {"_rewrite"} == {"_look", "_choose", "_imagine", "_commit", "_show", "_decode"}  # it may walk far
+    every = {"_look", "_judge", "_choose", "_imagine", "_commit", "_show", "_decode"}
+    assert names - {"_rewrite"} == every  # it may walk far
     one, other = Rollout(model, 1, [1.0, 0.0], [0], graphs=True), Rollout(model, 1, [1.0, 0.0], [0], graphs=True)
     assert one.passes is left and other.passes is not left and not model.idle[1]
     assert one.passes.graphs.graphs == held
@@ -124,7 +125,7 @@ def test_a_rollout_takes_over_what_another_recorded(recorded: None) -> None:
 
 def test_nothing_is_recorded_on_a_cpu() -> None:
     assert graphs.capture_on(torch.device("cpu")) is None
-    assert passes.lend(random_model(), 1, graphs=True).graphs.record is None
+    assert lending.lend(random_model(), 1, graphs=True).graphs.record is None
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from engine.model import passes, rope
+from engine.model import lending, rope
 from engine.model.banks import FEWEST, Banks
 from engine.model.graphs import Pass
 from engine.model.memory_bank import CANDIDATES
@@ -24,8 +24,9 @@ HISTORY, COUNTED = 60, 12  # steps: until all is recorded, and a whole number of
 NO_KERNEL = ("_unsafe_view", "empty", "empty_like", "new_empty", "empty_strided", "lift_fresh")
 # Operators of each pass of the toy, whose generator has 2 layers. A limit that a change goes beyond is a slower step.
 LARGEST = {"_look": 40, "_choose": 80, "_imagine": 417, "_commit": 189, "_show": 68, "_decode": 30, "_rewrite": 141}
+LARGEST["_judge"] = 227  # once a block
 SWEEP = 106  # what a sweep adds to a commit
-LEVEL = 37  # what the ground's height adds to a choice
+LEVEL, KNOWN = 37, 3  # what the ground's height adds to a choice, and leaving out an entry that shows nothing new
 SHAPE = {"_imagine": 7, "_commit": 11}  # what is added by foretelling how near a frame is, and by keeping to that
 WAITING = ("cpu", "item", "tolist", "numpy", "nonzero", "__bool__", "__int__", "__float__", "__index__")
 
@@ -76,7 +77,7 @@ def kernels(func: Any, given: Any, made: list[torch.Tensor]) -> int:
 @pytest.fixture
 def counter(monkeypatch: pytest.MonkeyPatch) -> Launches:
     counter = Launches()
-    monkeypatch.setattr(passes, "capture_on", lambda device: counter.record)
+    monkeypatch.setattr(lending, "capture_on", lambda device: counter.record)
     monkeypatch.setattr(rope, "_by_matrices", lambda device: False)  # as on a GPU
     monkeypatch.setattr(Banks, "_places", lambda banks, count: max(FEWEST, 1 << (count - 1).bit_length()))
     return counter
@@ -113,7 +114,7 @@ def test_few_launches_lie_outside_of_recorded_passes(batch: int, sweep: bool, co
             step(rollout, index)
     assert counter.found / COUNTED <= 27 + batch
     assert counter.replayed / COUNTED <= 8
-    more = Counter(SHAPE) + Counter({"_commit": SWEEP * sweep, "_choose": LEVEL})
+    more = Counter(SHAPE) + Counter({"_commit": SWEEP * sweep, "_choose": LEVEL + KNOWN})
     most = {name: limit + more[name] for name, limit in LARGEST.items()}
     for name, limit in most.items():
         assert 0 < counter.sizes[name] <= limit * (1 if name != "_show" or batch > 1 else TOY.memory_entries), name
