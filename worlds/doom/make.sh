@@ -2,6 +2,7 @@
 # From nothing to a checkpoint that plays: footage of generated maps, then every stage of the training.
 #   GPUS=2 EPISODES=1000 bash worlds/doom/make.sh [key=value ...]        settings of engine.train come last
 #   INIT=checkpoints/doom STAGES="latents motion generator stream ship" ...     goes on from a checkpoint, its codec as it is
+#   RECORD="seed_start=97000 tours.stray=0.3" ...       settings of the footage that is trained on
 # Footage that is there already is kept, and a stage that was stopped goes on where it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -12,7 +13,8 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 
 record() { "$python" -m engine.data.footage world=doom frames="${FRAMES:-600}" "$@"; }
 record split=validate episodes="${HELD_OUT:-24}" out="$footage/validate"
-record split=train episodes="${EPISODES:-1000}" out="$footage/train"
+# shellcheck disable=SC2086
+record split=train episodes="${EPISODES:-1000}" out="$footage/train" ${RECORD:-}
 
 launch=("$python")
 if [ "${GPUS:-1}" -gt 1 ]; then
