@@ -42,8 +42,8 @@ def measure(subject: Subject) -> Found:
     per_minute = size * subject.world.rate * 60 / settings.block_frames / 2**20
     rows = [[name, *scores.means(name)] for name in scores.found]
     note = (
-        f"{len(clips)} blocks of maps never trained on. An entry is {size} bytes: at most {per_minute:.1f} MiB a minute, "
-        "if every block shows something new."
+        f"{len(clips)} blocks of maps never trained on. An entry is {size} bytes: at most {per_minute:.1f} MiB a "
+        "minute, if every block shows something new."
     )
     figures = {"scores": scores.figures(), "entry_bytes": size, "mib_per_minute": round(per_minute, 3)}
     return Found({"memory": table(["block", *COLUMNS], rows, note)}, figures)

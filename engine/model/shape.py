@@ -59,8 +59,8 @@ def _near_middle(near: Tensor) -> Tensor:
 
 
 def _middle_known(near: Tensor, known: Tensor) -> Tensor:
-    """The middle one of those of K numbers [N, K, .] that are `known`, the lesser of two, or 0: by its rank, which takes
-    less than sorting."""
+    """The middle one of those of K numbers [N, K, .] that are `known`, the lesser of two, or 0: by its rank, for that
+    takes less than sorting."""
     view = torch.arange(near.shape[1], device=near.device).view(-1, 1)
     one, other = near.unsqueeze(1), near.unsqueeze(2)
     below = (other < one) | ((other == one) & (view.unsqueeze(1) < view))
