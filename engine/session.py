@@ -159,7 +159,6 @@ class Session:
         self._empty_slots()
         told = send(action, self.model.device)
         latent, pose = self.rollout.propose(told.unsqueeze(0))
-        del self.thumbnails[self.num_entries :]  # of an entry that was taken back
         arriving = Fetch(self.rollout.decode(latent), pose)  # the commit is made meanwhile
         self.rollout.observe(latent, told.unsqueeze(0), pose)
         self.weighed = self.num_frames
@@ -249,9 +248,9 @@ class Session:
         self.trail.append(capture(self.rollout, latent[None], action[None], picture))
 
     def _note_entry(self, frame: np.ndarray) -> None:
-        """Keep a thumbnail of the frame if it finished a block."""
-        if self.num_entries > len(self.thumbnails):
-            self.thumbnails.append(thumbnails.shrink(frame))
+        """Keep a thumbnail of the frame if it finished a block, in place of that of an entry that it took back."""
+        if self.num_frames % self.model.settings.block_frames == 0:
+            self.thumbnails[self.num_entries - 1 :] = [thumbnails.shrink(frame)]
 
     def _resume(self, bank: MemoryBank) -> np.ndarray:
         resume(self.rollout, tuple(self.trail)[-self.window :], bank)

@@ -55,12 +55,13 @@ class Keeper:
     def keep(self, rows: Tensor, pose: Tensor, colours: Tensor) -> None:
         """Rows [B, bytes] of entries; of their last frames, poses [B, SIZE] and colours [B, 3, rows, columns]."""
         banks = self.rollout.banks
+        for bank in banks:
+            bank.take_back()
         known = self._know(pose, colours) if self.rollout.thrifty and banks.counts().all() else []
         banks.append(rows)
-        banks.drop_newest(known)
-        for row, held in enumerate(self.colours):
-            if row not in known:
-                held.append(colours[row])
+        for row, (bank, held) in enumerate(zip(banks, self.colours, strict=True)):
+            bank.fleeting = row in known
+            held[bank.num_entries - 1 :] = [colours[row]]
 
     def _know(self, pose: Tensor, colours: Tensor) -> list[int]:
         """The sessions whose memory shows what they see."""

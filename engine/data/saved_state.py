@@ -32,6 +32,7 @@ def pack(moments: Sequence[Moment], bank: MemoryBank, frame: np.ndarray) -> Name
         "moments.numbers": torch.tensor(numbers, dtype=torch.int64),
         "moments.random": torch.stack([moment.random for moment in moments]),
         "moments.own": torch.tensor([moment.own for moment in moments]),
+        "moments.fleeting": torch.tensor([moment.fleeting for moment in moments]),
         **{f"bank.{name}": getattr(bank, name)[:count] for name in BUFFERS},
         "frame": torch.from_numpy(frame),
     }
@@ -46,6 +47,7 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
     if "moments.numbers" in tensors:  # files of before did not say who drew a frame, nor how near it is
         count = len(tensors["moments.numbers"])
         tensors.setdefault("moments.own", torch.ones(count, dtype=torch.bool))
+        tensors.setdefault("moments.fleeting", torch.zeros(count, dtype=torch.bool))
         tensors.setdefault("moments.nearness", torch.zeros(count, *settings.latent_shape[:2]))
     _repack(tensors, "tokens", "scales", settings.memory_dim)
     _repack(tensors, "latents", "latent_scales", settings.latent_shape[-1])
@@ -65,6 +67,7 @@ def unpack(tensors: Named, settings: ModelSettings, device: torch.device) -> tup
                 num_entries=num_entries,
                 random=_random(tensors["moments.random"][row], num_frames, device),
                 own=bool(tensors["moments.own"][row]),
+                fleeting=bool(tensors["moments.fleeting"][row]),
                 picture=zlib.compress(frame.tobytes(), 1) if row + 1 == len(numbers) else None,
                 **one,
             )
@@ -104,6 +107,7 @@ def _check(tensors: Named, settings: ModelSettings) -> None:
         "moments.numbers": ((count, 2 + settings.memory_entries), (torch.int64,)),
         "moments.random": ((count, *random), (torch.uint8,)),
         "moments.own": ((count,), (torch.bool,)),
+        "moments.fleeting": ((count,), (torch.bool,)),
         "bank.tokens": ((held, settings.frame_tokens, words(settings.memory_dim)), (torch.int16,)),
         "bank.scales": ((held, settings.frame_tokens, 1), (torch.float16,)),
         "bank.poses": ((held, poses.SIZE), (torch.float32,)),

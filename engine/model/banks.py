@@ -65,7 +65,7 @@ class Banks:
             return
         held = bank.rows[: bank.num_entries]
         self.banks[row] = twin = bank.share()
-        twin.recall, twin.frozen = bank.recall, 0
+        twin.recall, twin.frozen, twin.fleeting = bank.recall, 0, bank.fleeting
         while bank.num_entries > self.capacity:
             self._grow()
         self.shared[row, : bank.num_entries] = held
@@ -77,10 +77,12 @@ class Banks:
         return self.shared.shape[1]
 
     def append(self, kept: Tensor) -> None:
-        """Keep one entry of each session: their rows, [B, bytes]."""
+        """Keep one entry of each session, in place of its newest where that is fleeting: their rows, [B, bytes]."""
         if len(self) == 1:
             self.banks[0].put(kept[0])
             return
+        for bank in self.banks:
+            bank.take_back()
         counts = self.counts()
         if counts.max() == self.capacity:
             self._grow()
@@ -88,13 +90,9 @@ class Banks:
         for bank in self.banks:
             bank.num_entries += 1
 
-    def drop_newest(self, rows: Sequence[int]) -> None:
-        """Take back the newest entry of these sessions, but where the player has decided about it."""
-        for row in rows:
-            bank = self.banks[row]
-            newest = bank.num_entries - 1
-            if newest not in bank.recall.pinned and newest not in bank.recall.forgotten:
-                bank.drop_newest()
+    def leaving(self) -> np.ndarray:
+        """The entry of each session that goes when another one comes, int64 [B], -1 for none."""
+        return np.array([bank.num_entries - 1 if bank.takes_back else -1 for bank in self.banks])
 
     def read(self, rows: Tensor, entries: Tensor) -> Tensor:
         """Entries [K] of sessions [K]: their rows, [K, bytes]."""
@@ -186,3 +184,19 @@ class Banks:
 
     def _share(self, rows: Tensor) -> None:
         self.shared, self.poses = rows, unpack(self.settings, rows).poses
+
+
+def assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put `wanted` entries [B, S] into `slots` [B, S] in place, moving none that is there already; -1 is none.
+
+    Returns rows and columns of the slots that changed.
+    """
+    same = (slots[:, :, None] == wanted[:, None, :]) & (wanted >= 0)[:, None, :]
+    missing = (wanted >= 0) & ~same.any(axis=1)
+    if not missing.any():
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    free = ~same.any(axis=2)
+    changed = free & (free.cumsum(axis=1) <= missing.sum(axis=1, keepdims=True))
+    slots[changed] = wanted[missing]
+    rows, columns = np.nonzero(changed)
+    return rows, columns

@@ -81,6 +81,11 @@ class KVCache:
         frames = self.buffers[1].unflatten(4, (-1, self.tokens))
         wide(frames)[:, :, rows, :, slots] = wide(kv.permute(2, 0, 1, 3, 4, 5))
 
+    def empty_slots(self, rows: Tensor, slots: Tensor) -> None:
+        """Have slots [K] of sessions [K] show nothing."""
+        frames = self.buffers[1].unflatten(4, (-1, self.tokens))
+        wide(frames)[:, :, rows, :, slots] = 0
+
     def grow(self, slots: int) -> None:
         """Have at least `slots` memory slots; new ones are empty. Recent frames keep their content."""
         if slots <= self.slots:

@@ -116,6 +116,7 @@ class MemoryBank:
         self._newest: tuple[int, Sequence[float]] | None = None  # an entry, and from where it was seen
         self._around: tuple[tuple[int, ...], list[int]] | None = None  # the last candidates, and of where and how many
         self.recall = Recall()
+        self.fleeting = False  # whether the newest entry tells nothing new, and is taken back when another one comes
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
 
     @property
@@ -138,24 +139,33 @@ class MemoryBank:
         self.put(pack(self.settings, [*quantise(entry), pose, *quantise(latent), nearness]))
 
     def put(self, row: Tensor) -> None:
-        """The same from its row."""
+        """The same from its row, in place of the newest one if that is fleeting."""
+        self.take_back()
         if self.num_entries == len(self.rows) or self.num_entries < self.frozen:
             self._grow()
         self.rows[self.num_entries] = row
         self.num_entries += 1
 
-    def drop_newest(self) -> None:
-        """Take back the entry that was kept last."""
-        self.num_entries -= 1
-        if self.num_indexed > self.num_entries:
-            self.keep(self.num_entries)
+    @property
+    def takes_back(self) -> bool:
+        """Whether the newest entry goes when another one comes: what a player decided about it counts before that."""
+        return self.fleeting and self.num_entries - 1 not in (*self.recall.pinned, *self.recall.forgotten)
+
+    def take_back(self) -> None:
+        """Take back the newest entry if it goes now."""
+        if self.takes_back:
+            self.num_entries -= 1
+            if self.num_indexed > self.num_entries:
+                self.keep(self.num_entries)
+        self.fleeting = False
 
     def cells(self, fresh: bool = False) -> dict[tuple[int, int], dict[tuple[int, int, int], list[View]]]:
-        """The newest entries of each cell and spot in it. fresh: but for the newest of all, which may be taken back.
+        """The newest entries of each cell and spot in it, but for the newest of all while it may be taken back: when it
+        is `fresh`, and when it is fleeting.
 
         Where others were seen from is read off the device, so the host waits for it, unless `candidates` was told.
         """
-        if new := range(self.num_indexed, self.num_entries - fresh):
+        if new := range(self.num_indexed, self.num_entries - (fresh or self.fleeting)):
             told = self._newest if len(new) == 1 else None
             if told is not None and told[0] == new.start:
                 seen_from = [told[1]]
@@ -181,7 +191,7 @@ class MemoryBank:
     def keep(self, count: int) -> None:
         """Forget all entries but the first `count`."""
         self.num_entries, self.num_indexed, self._around = count, 0, None
-        self._cells, self._tables, self._newest = {}, {}, None
+        self._cells, self._tables, self._newest, self.fleeting = {}, {}, None, False
 
     def candidates(self, now: Sequence[float], fresh: bool = False) -> list[int]:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those seen from nearest to there.

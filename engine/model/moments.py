@@ -33,7 +33,8 @@ class Moment:
     random: Tensor  # uint8, the generator's state
     nearness: Tensor  # [1, rows, columns], of the frame; 0 where files of before did not say
     own: bool  # whether the network drew it
-    entry: Tensor | None = None  # the bank's newest, as bytes, where the next step may take it back
+    entry: Tensor | None = None  # the bank's newest, as bytes, where it may be taken back
+    fleeting: bool = False  # whether it will be
     picture: bytes | None = None  # the frame as it was told, zlib; None where the latent's decoding is the frame
     recall: Recall = Recall()  # what of memory the next frame may use
 
@@ -53,6 +54,7 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, picture: bytes | N
         nearness=rollout.shown.nearness[:, -1].clone(),
         own=rollout.own,
         entry=rollout.newest(),
+        fleeting=rollout.banks[0].fleeting,
         picture=picture,
         recall=rollout.banks[0].recall,
     )
@@ -71,7 +73,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
     if last.entry is not None and not torch.equal(bank.rows[last.num_entries - 1], last.entry):
         bank.keep(last.num_entries - 1)
         bank.put(last.entry)
-    bank.recall = last.recall
+    bank.recall, bank.fleeting = last.recall, last.fleeting
     rollout.banks[0] = bank
     rollout.num_frames = last.num_frames
     rollout.pose, rollout.velocity, rollout.action, rollout.anchor = last.pose, last.motion, last.action, last.anchor

@@ -112,20 +112,15 @@ class WorldModel(nn.Module):
         """`shape.keep_shape`."""
         return keep_shape(foretold, guess)
 
-    def recall(
-        self, count: int, seen_from: Tensor, told: Tensor, known: Tensor, views: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Which of N entries, told of as by banks.py, cameras `views` [B, K, SIZE] need: indices [B, count], or -1. The
-        newest of all is left out where it shows nothing new, `known`, bool [B].
+    def recall(self, count: int, seen_from: Tensor, told: Tensor, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Which of N entries, told of as by banks.py, cameras `views` [B, K, SIZE] need: indices [B, count], or -1.
 
         Then the last of the views, at the height at which these entries know the ground there, [B, SIZE].
         """
         valid, newest = read_told(told)
-        last = told[:, -1:] - 1
-        valid = valid > (known.unsqueeze(1) & (told[:, :-1] == last))
         index, filled = choose(seen_from, valid, views, count, self.settings.fov, newest)
         index = torch.where(filled, index, constant((-1.0,), index))
-        return index, level(views[:, -1], seen_from, told[:, :-1], last)
+        return index, level(views[:, -1], seen_from, told[:, :-1], told[:, -1:] - 1)
 
     def encode_frames(self, latents: Tensor, action: Tensor, motion: Tensor) -> Tensor:
         """Finished frames -> context tokens [B, F, tokens, dim]. Actions as the world encodes them."""

@@ -99,10 +99,9 @@ class Passes:
     def choose(
         self, count: int, seen_from: Tensor, told: Tensor, known: Tensor, views: Tensor, far: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """`memory_bank.choose` among entries at poses [B, N, SIZE], of which more is `told` (banks.py), but for the
-        newest where it is `known`, bool [B].
+        """`memory_bank.choose` among entries at poses [B, N, SIZE], of which more is `told` (banks.py).
 
-        Returns indices, -1 where none is left, then whether the newest is known, and whether `far` is too far: int64
+        Returns indices, -1 where none is left, then what `judge` said, `known`, and whether `far` is too far: int64
         [B, count + 2]; and the last of the views [B, SIZE] at the height at which these entries know the ground there.
         """
         chosen, asked = self.graphs.call(self._choose, (count,), seen_from, told, known, views, far)
@@ -142,6 +141,11 @@ class Passes:
         frames: also make their frames references, which depend on no anchor.
         """
         self.graphs.call(self._show, (frames,), kept, where, anchor)
+
+    def empty(self, rows: Tensor, slots: Tensor) -> None:
+        """Have memory slots [K] of sessions [K] show nothing."""
+        self.cache.empty_slots(rows, slots)
+        self.shown.there[rows, slots] = torch.zeros_like(rows, dtype=torch.bool)
 
     def decode(self, latent: Tensor) -> Tensor:
         """The frames of latents, uint8 [B, height, width, 3]."""
@@ -220,7 +224,7 @@ class Passes:
     def _choose(
         self, count: int, seen_from: Tensor, told: Tensor, known: Tensor, views: Tensor, far: Tensor
     ) -> tuple[Tensor, Tensor]:
-        chosen, asked = self.model.recall(count, seen_from, told, known, views)
+        chosen, asked = self.model.recall(count, seen_from, told, views)
         return torch.cat([chosen, known.unsqueeze(1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1), asked
 
     def _imagine(

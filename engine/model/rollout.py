@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.banks import Banks
+from engine.model.banks import Banks, assign
 from engine.model.entry import unpack
 from engine.model.lending import give_back, lend
 from engine.model.machine import send
@@ -119,6 +119,7 @@ class Rollout:
         if self.memory == "full":
             self.past.append((self.recent_tokens[:, ring].clone(), pose))
         if kept is not None:
+            self._leave()
             self.banks.append(kept)
             if self.memory == "plain":
                 self.plain_tokens.append(self.recent_tokens[:, ring].clone())
@@ -179,9 +180,10 @@ class Rollout:
         return self.here[1]
 
     def newest(self) -> Tensor | None:
-        """The newest entry [bytes] of a session alone, if the next step may take it back."""
+        """The newest entry [bytes] of a session alone, if it may be taken back."""
         bank, fresh = self.banks[0], self.num_frames % self.model.settings.block_frames == 0
-        return bank.rows[bank.num_entries - 1].clone() if fresh and self.thrifty and bank.num_entries else None
+        unsure = bank.fleeting or (fresh and self.thrifty)
+        return bank.rows[bank.num_entries - 1].clone() if unsure and bank.num_entries else None
 
     def _time(self) -> Tensor:
         """The number of the coming frame, [B, 1]."""
@@ -216,9 +218,19 @@ class Rollout:
             return views[:, -1], nothing, nothing, bool((far.cpu() >= ANCHOR_REACH).any())
         found, level = self.passes.choose(int(asked.free.max()), asked.seen_from, asked.told, known, views, far)
         chosen = found.cpu().numpy()
-        self.banks.drop_newest(np.flatnonzero(chosen[:, -2]).tolist())
+        for row in np.flatnonzero(chosen[:, -2]).tolist():
+            bank = self.banks[row]
+            bank.fleeting = bank.fleeting or bank.num_entries - 1 not in self.slots[row]  # which shows itself
         wanted = self.banks.wanted(asked, chosen[:, :-2], num_slots)
-        return level, *_assign(self.slots, wanted), bool(chosen[:, -1].any())
+        return level, *assign(self.slots, wanted), bool(chosen[:, -1].any())
+
+    def _leave(self) -> None:
+        """Empty the memory slots of entries that go."""
+        held = (self.slots == self.banks.leaving()[:, None]) & (self.slots >= 0)
+        if held.any():
+            self.slots[held] = -1
+            places = send(np.stack(held.nonzero()), self.device)
+            self.passes.empty(places[0], places[1])
 
     def _show(self, rows: np.ndarray, slots: np.ndarray, frames: bool = True) -> None:
         """Write what memory slots [K] of sessions [K] hold into the cache, and among the references."""
@@ -277,19 +289,3 @@ def _few(count: int, whole: int = 1) -> int:
     `whole` in any case."""
     few = 1 << (count - 1).bit_length() if count <= STRIDE else -(-count // STRIDE) * STRIDE
     return -(-few // whole) * whole
-
-
-def _assign(slots: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Put `wanted` entries [B, S] into `slots` [B, S] in place, moving none that is there already; -1 is none.
-
-    Returns rows and columns of the slots that changed.
-    """
-    same = (slots[:, :, None] == wanted[:, None, :]) & (wanted >= 0)[:, None, :]
-    missing = (wanted >= 0) & ~same.any(axis=1)
-    if not missing.any():
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    free = ~same.any(axis=2)
-    changed = free & (free.cumsum(axis=1) <= missing.sum(axis=1, keepdims=True))
-    slots[changed] = wanted[missing]
-    rows, columns = np.nonzero(changed)
-    return rows, columns

@@ -26,7 +26,10 @@ def foretell(found: Found, grid: tuple[int, int]) -> Tensor:
     cells that they touch, and would grow by that from frame to frame.
     """
     knows = found.seen & (found.geometry[..., 2] < MISTAKEN)
-    return _middle_known(found.nearness, knows).unflatten(1, grid)
+    if torch.compiler.is_compiling():
+        return _middle_known(found.nearness, knows).unflatten(1, grid)
+    told = torch.where(knows, found.nearness, torch.nan).nanmedian(dim=1).values
+    return told.nan_to_num(nan=0.0).unflatten(1, grid)
 
 
 def keep_shape(foretold: Tensor, guess: Tensor) -> Tensor:
@@ -37,19 +40,25 @@ def keep_shape(foretold: Tensor, guess: Tensor) -> Tensor:
     """
     known = foretold > 0
     both = torch.where(known, foretold, guess)
-    return torch.where(known & _near_middle(both), foretold, guess)
+    if torch.compiler.is_compiling():
+        return torch.where(known & _near_middle(both), foretold, guess)
+    away = (both / _middle_around(both)).log().abs()
+    return torch.where(known & (away < APART), foretold, guess)
+
+
+def _middle_around(near: Tensor) -> Tensor:
+    """The middle one of the numbers around each cell of [N, rows, columns]; at edges the outermost count again."""
+    return _around(near).flatten(3).median(dim=3).values
 
 
 def _around(near: Tensor) -> Tensor:
-    """The numbers around each cell of [N, rows, columns], [N, rows, columns, AROUND, AROUND]; at edges the outermost
-    count again."""
+    """The numbers themselves, [N, rows, columns, AROUND, AROUND]."""
     wide = F.pad(near.unsqueeze(1), (AROUND // 2,) * 4, mode="replicate").squeeze(1)
     return wide.unfold(1, AROUND, 1).unfold(2, AROUND, 1)
 
 
 def _near_middle(near: Tensor) -> Tensor:
-    """Where numbers are less than APART from the middle one around them, without finding it: sorting takes longer, and
-    no compiler can.
+    """Where numbers are less than APART from the middle one around them, without finding it: a compiler cannot sort.
 
     That one is less than a bound if more than half of them are, and greater if more than half are.
     """
@@ -59,8 +68,8 @@ def _near_middle(near: Tensor) -> Tensor:
 
 
 def _middle_known(near: Tensor, known: Tensor) -> Tensor:
-    """The middle one of those of K numbers [N, K, .] that are `known`, the lesser of two, or 0: by its rank, for that
-    takes less than sorting."""
+    """The middle one of those of K numbers [N, K, .] that are `known`, the lesser of two, or 0: by its rank, for a
+    compiler cannot sort."""
     view = torch.arange(near.shape[1], device=near.device).view(-1, 1)
     one, other = near.unsqueeze(1), near.unsqueeze(2)
     below = (other < one) | ((other == one) & (view.unsqueeze(1) < view))

@@ -89,7 +89,8 @@ def test_who_stands_still_remembers_once(model) -> None:  # noqa: F811
         pose[1, 0] += 0.4  # the second one walks on
         rollout.observe(latent, torch.zeros(2, 8), pose.clone())
     rollout.propose(torch.zeros(2, 8))
-    assert rollout.banks.counts().tolist() == [1, 8]
+    assert rollout.banks.counts().tolist() == [2, 8], "the newest stays until another one comes"
+    assert rollout.banks.leaving().tolist() == [1, -1]
     assert (rollout.slots < rollout.banks.counts()[:, None]).all()
 
 
@@ -99,6 +100,24 @@ def test_a_thrifty_rollout_is_one_of_blocks_where_memory_is_trusted(model) -> No
     assert not Rollout(model, 1, [1.0, 0.0], [0], memory="every").thrifty
 
 
+@torch.no_grad()
+def test_what_goes_is_shown_no_more(model) -> None:  # noqa: F811
+    block = model.settings.block_frames
+    rollout = Rollout(model, 1, [1.0, 0.0], [0])
+    latent, still = torch.randn(1, *model.settings.latent_shape), torch.zeros(1, 4)
+    rollout.start(latent[:, None], torch.zeros(1, 1, 8), still[:, None])
+    for _ in range(3 * block):
+        rollout.propose(torch.zeros(1, 8))
+        rollout.observe(latent, torch.zeros(1, 8), still)
+        (bank,), shown = rollout.banks, rollout.slots[0]
+        assert set(shown[shown >= 0].tolist()) <= set(range(bank.num_entries))
+        empty = torch.from_numpy(shown < 0)
+        assert not rollout.shown.there[0, :-1][empty].any()
+        keys = rollout.cache.buffers[1].unflatten(4, (-1, rollout.cache.tokens))[:, :, :, :, : len(shown)]
+        assert not keys[:, :, :, :, empty].any()
+    assert bank.num_entries == 2
+
+
 def test_a_bank_takes_back_its_newest_entry() -> None:
     settings = ModelSettings(height=64, width=96, dim=64, memory_dim=32)
     bank = MemoryBank(settings, torch.device("cpu"))
@@ -106,8 +125,10 @@ def test_a_bank_takes_back_its_newest_entry() -> None:
     for number in range(3):
         bank.put(torch.full((width,), number, dtype=torch.uint8))
     held = bank.share()
-    bank.cells()
-    bank.drop_newest()
-    bank.put(torch.full((width,), 9, dtype=torch.uint8))
-    assert bank.num_entries == 3 and bank.rows[2, 0] == 9 and held.rows[2, 0] == 2
+    bank.fleeting = True
     assert sum(len(views) for spots in bank.cells().values() for views in spots.values()) <= 2
+    bank.put(torch.full((width,), 9, dtype=torch.uint8))
+    assert bank.num_entries == 3 and bank.rows[2, 0] == 9 and held.rows[2, 0] == 2 and not bank.fleeting
+    bank.fleeting, bank.recall = True, bank.recall.pin(2)
+    bank.put(torch.full((width,), 8, dtype=torch.uint8))
+    assert bank.num_entries == 4, "what a player pinned stays"

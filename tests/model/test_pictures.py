@@ -48,6 +48,7 @@ def test_what_is_kept_is_a_copy(dtype: torch.dtype) -> None:
 def turned(model: WorldModel) -> Rollout:  # noqa: F811
     """A session that drew, and showed, frames all around."""
     rollout = Rollout(model, 1, [1.0, 0.0], [0])
+    rollout.thrifty = False  # which looks at more of them, and empties slots
     rollout.start(torch.randn(1, 1, *model.settings.latent_shape), torch.zeros(1, 1, 8), torch.zeros(1, 1, 4))
     for index in range(1, FRAMES):
         latent, _ = rollout.propose(torch.zeros(1, 8))
@@ -83,7 +84,6 @@ def test_entries_that_come_back_are_not_decoded_again(
 def test_an_entry_that_is_another_one_now_is_shown_as_it_is_now(model: WorldModel) -> None:  # noqa: F811
     """Under the same number, in the same slot, as after going back and on another way."""
     rollout, other = turned(model), turned(model)
-    rollout.thrifty = False  # which would look at more of them
     bank = rollout.banks[0]
     bank.rows[: bank.num_entries] = other.banks[0].rows[: bank.num_entries].flip(0)
     rollout.show_again()

@@ -54,6 +54,7 @@ def test_a_full_history_is_shown_whole_however_it_came(model: WorldModel) -> Non
 @torch.no_grad()
 def test_remembered_frames_are_decoded_when_they_are_looked_at(model: WorldModel) -> None:  # noqa: F811
     rollout = observed(model, "blocks")
+    rollout.thrifty = False  # which looks at more of them
     rollout.propose(torch.zeros(BATCH, 8))
     rollout.show_again()
     slots = model.settings.memory_entries
