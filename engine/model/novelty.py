@@ -1,8 +1,9 @@
 """Whether memory knows a view already: what it knows is not kept once more.
 
-Entries of as good as one view crowd out others that a later frame needs, and take room for nothing. So a block is kept
-only where a few entries, each seen from nearby, do not show all that its last frame shows, or where it looks different
-from what they show: then something has changed (keyframes by what is new, as in arXiv 1911.13095 and visual SLAM).
+Entries of as good as one view crowd out others that a later frame needs, and take room for nothing. So a block's entry
+stays only where a few others, each seen from nearby, do not show all that its last frame shows, or where it looks
+different from what they show: then something has changed (compare the keyframes that ORB-SLAM does without, arXiv
+1502.00956).
 """
 
 from __future__ import annotations
