@@ -153,11 +153,11 @@ def draw_all(
 ) -> dict[str, np.ndarray]:
     """`draw` for contenders of MEMORIES, the first of which is this model: what it holds is what others may hold."""
     drawn: dict[str, np.ndarray] = {}
-    held, settings = np.zeros(len(own_from)), subject.model.settings
-    for name in names:
-        room = held * row_size(settings) / plain_size(settings) if name == SPARSE else None
-        drawn[name], kept = draw(subject, track, MEMORIES[name], own_from, frames, room)
-        held = held if drawn.keys() - {name} else kept
+    share = row_size(subject.model.settings) / plain_size(subject.model.settings)
+    drawn[names[0]], held = draw(subject, track, MEMORIES[names[0]], own_from, frames)
+    for name in names[1:]:
+        room = held * share if name == SPARSE else None
+        drawn[name], _ = draw(subject, track, MEMORIES[name], own_from, frames, room)
     return drawn
 
 

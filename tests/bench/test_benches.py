@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.bench import actions, codec, growth, latency, memory, next_frame, probe, replay, revisit, stages, throughput
-from engine.bench.clips import Clip, Track, episodes, load
+from engine.bench.clips import Clip, episodes, load
 from engine.bench.metrics import psnr
 from engine.bench.report import CEILING
 from engine.bench.subject import unroll
@@ -96,16 +96,6 @@ def test_sparse_memory_takes_the_bytes_of_the_memory_models(make_subject):
     for count in (1, 10, 300):
         stay = count - len(revisit.left_out(count, size / plain))
         assert abs(stay * plain - count * size) <= plain and 0 not in revisit.left_out(count, size / plain)
-
-
-def test_who_stands_still_holds_less_than_who_keeps_every_block(make_subject):
-    subject = make_subject()
-    settings, frames = subject.model.settings, 60
-    still = torch.randn(1, 1, *settings.latent_shape).expand(1, frames, *settings.latent_shape)
-    track = Track(still, torch.zeros(1, frames, settings.action_size), torch.zeros(1, frames, poses.SIZE))
-    held = {memory: revisit.draw(subject, track, memory, [frames - 2], 2)[1][0] for memory in ("blocks", "every")}
-    blocks = frames // settings.block_frames
-    assert held["every"] == blocks and 1 <= held["blocks"] < blocks / 2
 
 
 def test_full_history_is_left_out_beyond_its_gap(make_subject):

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from engine.bench import feed as feeding
-from engine.bench.clips import Clip, episodes, load
+from engine.bench import revisit
+from engine.bench.clips import Clip, Track, episodes, load
 from engine.bench.feed import feed
+from engine.model import pose as poses
 
 
 @pytest.mark.parametrize("memory", ["blocks", "plain", "full", "none"])
@@ -44,3 +46,13 @@ def test_a_short_history_is_observed_exactly(make_subject):
     feed(fed, *history)
     observed.start(*history)
     torch.testing.assert_close(fed.recent_tokens, observed.recent_tokens, rtol=0, atol=0)
+
+
+def test_who_stands_still_holds_less_than_who_keeps_every_block(make_subject):
+    subject = make_subject()
+    settings, frames = subject.model.settings, 60
+    still = torch.randn(1, 1, *settings.latent_shape).expand(1, frames, *settings.latent_shape)
+    track = Track(still, torch.zeros(1, frames, settings.action_size), torch.zeros(1, frames, poses.SIZE))
+    held = {memory: revisit.draw(subject, track, memory, [frames - 2], 2)[1][0] for memory in ("blocks", "every")}
+    blocks = frames // settings.block_frames
+    assert held["every"] == blocks and 1 <= held["blocks"] < blocks / 2
