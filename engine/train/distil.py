@@ -45,15 +45,20 @@ def partway(
     return noisy, level
 
 
-def truth_weight(drawn: Tensor, carried: Carried, reference: Tensor, stage: GeneratorStage) -> Tensor:
+def truth_weight(
+    drawn: Tensor, carried: Carried, reference: Tensor, target: Tensor, stage: GeneratorStage
+) -> Tensor:  # fmt: skip
     """What the error against true frames counts in cells [B, C, rows, columns]: 1 but in frames that are `drawn`.
 
-    There it is `truth_known` as surely as memory's views show a cell, for then one thing alone is to be drawn and its
-    mean is no blur, and `truth` elsewhere. carried: views of one row for each frame, [B * (C + R), ..], the last
-    frame's, which may be made up, before memory's. reference: as in Predicted.
+    There it is `truth_known` as surely as memory's views show a cell as it truly is, for then one thing alone is to be
+    drawn and its mean is no blur, and `truth` elsewhere: what memory keeps of made-up places is not true, and need not
+    be. carried: views of one row for each frame, [B * (C + R), ..], the last frame's, which may be made up, before
+    memory's. reference: as in Predicted; target: latents [B, C, rows, columns, channels] of the true frames.
     """
     seen = carried.seen.unflatten(0, (len(drawn), -1))[:, : drawn.shape[1], 1:].any(dim=2)
-    sure = reference[..., -1].detach().float() * seen
+    known = reference.detach().float()
+    off = (known[..., :-1] - target.float()).square().mean(dim=-1)
+    sure = known[..., -1] * seen * (1 - off).clamp(min=0)
     weight = stage.truth + max(stage.truth_known - stage.truth, 0.0) * sure
     return torch.where(drawn[..., None, None], weight, 1.0)
 

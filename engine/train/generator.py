@@ -126,7 +126,9 @@ class GeneratorTraining:
         noised, predicted = noised._replace(level=level), predict(noisy=noisy, level=level)
         loss, weighted, metrics = self._errors(scene, noised, predicted, stage.robust * own)
         drawn = noised.drawn[:, :frames]
-        worth = stage.predict if distiller is None else truth_weight(drawn, looked.carried, predicted.reference, stage)
+        worth = stage.predict
+        if distiller is not None:
+            worth = truth_weight(drawn, looked.carried, predicted.reference, noised.target[:, :frames], stage)
         wanted = (worth * weighted).mean()
         if distiller is not None:
             made = predicted.latents[:, :frames]

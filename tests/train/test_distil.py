@@ -148,20 +148,28 @@ def test_a_chunk_alone_is_drawn_alike_whatever_came_before(carried: bool) -> Non
 
 
 def test_truth_counts_for_more_where_memory_shows_a_cell() -> None:
-    """Two chunks of one drawn frame, one that is not, and a frame to rebuild; the last frame's view shows all."""
+    """Two chunks of one drawn frame, one that is not, and a frame to rebuild; the last frame's view shows all.
+
+    In one cell memory's views show what is a little off, in another what is made up.
+    """
     seen = torch.zeros(2, 3, 2, 2, 2, dtype=torch.bool)  # chunks, frames, views, rows, columns
     seen[:, :, 0] = True
-    seen[:, :, 1, 0, 0] = True
+    seen[:, :, 1, 0] = True
+    seen[:, :, 1, 1, 1] = True
     seen[:, 2] = True
     reference = torch.zeros(2, 2, 2, 2, 5)
     reference[..., -1] = 0.5
+    target = torch.zeros(2, 3, 2, 2, 4)[:, :2]
+    target[..., 0, 1, :] = 0.5
+    target[..., 1, 1, :] = 2.0
     empty = torch.zeros(0)
     drawn = torch.tensor([[True, False], [True, False]])
     carried = Carried(empty, empty, seen.flatten(0, 1))
-    weight = truth_weight(drawn, carried, reference, GeneratorStage(truth=0.1, truth_known=0.7))
+    weight = truth_weight(drawn, carried, reference, target, GeneratorStage(truth=0.1, truth_known=0.7))
     expected = torch.ones(2, 2, 2, 2)
     expected[:, 0] = 0.1
     expected[:, 0, 0, 0] = 0.4  # half sure
+    expected[:, 0, 0, 1] = 0.325  # and a quarter off
     torch.testing.assert_close(weight, expected)
-    alike = truth_weight(drawn, carried, reference, GeneratorStage(truth=0.1))
+    alike = truth_weight(drawn, carried, reference, target, GeneratorStage(truth=0.1))
     assert (alike[:, 0] == 0.1).all() and (alike[:, 1] == 1).all()
