@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.model.machine import constant
 from engine.model.memory_bank import coverage, probe_points
 from engine.model.reprojection import Picked, Shown, find_cells
 from engine.model.settings import ModelSettings
@@ -25,7 +24,6 @@ LEVEL = 0.25  # pose units by which an entry's camera may be higher or lower
 DIFFERENT = 0.15  # colours, of 2 in all, by which a cell is beyond all that it was, and what is beside it
 ASIDE = 0.3  # logarithm of how much nearer or farther than a cell what is seen in its place may be
 CHANGED = 0.006  # share of cells that look different where something has changed
-FARTHEST_APART = 2.0  # colours
 UNSEEN = 0.3  # share of cells that no entry may show of a view that is known
 
 
@@ -75,7 +73,9 @@ def average(settings: ModelSettings, pictures: Tensor) -> Tensor:
 def looks_known(
     settings: ModelSettings, now: Tensor, pose: Tensor, cells: Tensor, nearness: Tensor, poses: Tensor, there: Tensor
 ) -> Tensor:
-    """Whether what is seen from `pose` [B, SIZE] looks as K entries show it: bool [B].
+    """Whether what is seen from `pose` [B, SIZE] looks as all of K entries show it, each what it sees: bool [B].
+
+    One that shows it as it was keeps being shown, so what is newer stays beside it, however well others show it.
 
     now: its cells' colours [B, 3, rows, columns]. cells: those of the entries, [B, K, 3, rows, columns], seen from
     `poses` [B, K, SIZE], with their nearness [B, K, rows, columns]; there: bool [B, K], which entries count.
@@ -88,7 +88,6 @@ def looks_known(
     own = now.flatten(2).unsqueeze(1)
     beyond = ((own - most).clamp(min=0) + (-own - least).clamp(min=0)).mean(dim=2)
     seen = found.seen & (found.geometry[..., 2] < ASIDE)
-    beyond = torch.where(seen, beyond, constant((FARTHEST_APART,), beyond)).amin(dim=1)
     unseen = ~seen.any(dim=1)
-    changed = (beyond > DIFFERENT) & ~unseen
+    changed = ((beyond > DIFFERENT) & seen).any(dim=1)
     return (changed.float().mean(dim=1) < CHANGED) & (unseen.float().mean(dim=1) < UNSEEN)

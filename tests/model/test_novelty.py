@@ -50,11 +50,11 @@ def test_what_is_no_entry_covers_nothing() -> None:
     assert not find_cover(SETTINGS, here, torch.zeros(1, 2, dtype=torch.bool), here[:, 0])[2]
 
 
-def looks(now: Tensor, old: Tensor, moved: float = 0.0) -> bool:
-    near, there = torch.full((1, 1, ROWS, COLUMNS), 0.5), torch.ones(1, 1, dtype=torch.bool)
-    here, seen_from = torch.zeros(1, 4), torch.tensor([[[0.0, moved, 0.0, 0.0]]])
-    colours = average(SETTINGS, torch.cat([now, old]))
-    return bool(looks_known(SETTINGS, colours[:1], here, colours[1:, None], near, seen_from, there))
+def looks(now: Tensor, *old: Tensor, moved: float = 0.0) -> bool:
+    near, there = torch.full((1, len(old), ROWS, COLUMNS), 0.5), torch.ones(1, len(old), dtype=torch.bool)
+    here, seen_from = torch.zeros(1, 4), torch.tensor([[[0.0, moved, 0.0, 0.0]] * len(old)])
+    colours = average(SETTINGS, torch.cat([now, *old]))
+    return bool(looks_known(SETTINGS, colours[:1], here, colours[None, 1:], near, seen_from, there))
 
 
 def test_the_same_picture_is_known_and_one_that_changed_is_new() -> None:
@@ -65,6 +65,7 @@ def test_the_same_picture_is_known_and_one_that_changed_is_new() -> None:
     changed = old.clone()
     changed[:, :, 64:96, 64:96] = 2.0
     assert not looks(changed, old)
+    assert looks(changed, changed) and not looks(changed, changed, old), "one of them shows it as it was"
     speck = old.clone()
     speck[:, :, 64:80, 64:72] = 2.0
     assert looks(speck, old)
