@@ -54,6 +54,14 @@ def make_player(name: str, env: gymnasium.Env, seed: int, tour: str, gap: int = 
     return _part(name, "make_player")(env, seed=seed, tour=tour, gap=gap)
 
 
+def make_wanderer(name: str, seed: int) -> Player:
+    """A scripted player that goes by the poses it has been at alone, in places that no game knows too: tour `wander`.
+
+    Raises WorldError for a world that has none.
+    """
+    return _part(name, "wanderer")(seed)
+
+
 def split_of(seed: int) -> str:
     """Which split a map seed belongs to: train, validate or test. Raises WorldError for a seed of none."""
     for split, (first, end) in SPLITS.items():

@@ -1,14 +1,15 @@
-"""Drift bench: does it fall apart? Minutes of the model's own frames under a scripted player's actions.
+"""Drift bench: does it fall apart? Minutes of the model's own frames under a scripted player.
 
-Picture statistics second by second, beside the real footage that the actions come from. What counts is
-their slope: real footage wanders too, so its own slopes say how much is none. Frames are scored as they are
+Its actions are those that led through the real game, wherever they lead now; or a wanderer's, which turns where it is
+stopped, there as here. Picture statistics second by second, beside the real footage that the player began in. What
+counts is their slope: real footage wanders too, so its own slopes say how much is none. Frames are scored as they are
 made, so a long rollout takes hardly more memory than a short one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import islice, pairwise
 from operator import add
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import worlds
 from engine.bench.clips import WALKS, Clip, Track, batches, episodes, load
 from engine.bench.metrics import statistics
 from engine.bench.moments import Moments
@@ -25,6 +27,7 @@ from engine.bench.report import Found, table
 from engine.bench.subject import Subject
 from engine.data.pictures import write_sheet
 from engine.errors import ConfigError
+from engine.model import pose as poses
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ PART = 32  # frames scored at once
 PERIOD = 10  # seconds at the beginning and at the end that are compared
 SHEET_COLUMNS = 8
 STANDING = 16  # frames without any action, after the rollout
+TOURS = {"keys": WALKS, "wanderer": {"wander": 1.0}}  # by who plays
 STATISTICS = ("brightness", "contrast", "sharpness", "red", "green", "blue")
 
 
@@ -76,16 +80,20 @@ class Look:
 def measure(subject: Subject) -> Found:
     """Slopes per minute of generated and real footage, and distances in the codec's latent space.
 
-    Raises ConfigError where a second would be without a scored frame.
+    Raises ConfigError where a second would be without a scored frame, and for a player that there is not.
     """
     settings, most = subject.settings.drift, int(subject.world.rate)
     if not 1 <= settings.score_every <= most:
         raise ConfigError(f"drift.score_every is 1 to {most}, at most a second of frames, not {settings.score_every}")
+    if settings.player not in TOURS:
+        raise ConfigError(f"drift.player is one of {', '.join(TOURS)}, not {settings.player!r}")
     length = settings.history + _length(subject)
-    clips = [Clip(e, 0, length) for e in episodes(subject, WALKS, settings.sequences, length)]
+    clips = [Clip(e, 0, length) for e in episodes(subject, TOURS[settings.player], settings.sequences, length)]
     own, real, sheet, shimmer = [], [], [], []
     for batch in batches(clips, subject.settings.batch):
-        looks, pictures, standing = _watch(subject, _roll(subject, load(subject, batch, settings.history)), len(batch))
+        track = load(subject, batch, settings.history)
+        rolled = _roll(subject, track) if settings.player == "keys" else _wander(subject, track, batch)
+        looks, pictures, standing = _watch(subject, rolled, len(batch))
         own += looks
         sheet += pictures
         shimmer += [_change(subject.decode(latents)) for latents in standing]
@@ -152,6 +160,26 @@ def _roll(subject: Subject, track: Track) -> Iterator[Tensor]:
             log.info("drift: frame %d of %d", index, actions.shape[1])
     for _ in range(STANDING):
         yield rollout.step(torch.zeros_like(actions[:, 0]))
+
+
+@torch.inference_mode()
+def _wander(subject: Subject, track: Track, clips: Sequence[Clip]) -> Iterator[Tensor]:
+    """As _roll, but each row's player goes on from what it did in its clip, by the poses that the model reckons."""
+    begin, spec, unit = subject.settings.drift.history, subject.world.action_spec, subject.world.camera.pose_unit
+    rollout = subject.rollout(len(clips), graphs=True)
+    rollout.start(track.latents[:, :begin], track.actions[:, :begin], track.poses[:, :begin])
+    players = [worlds.make_wanderer(subject.world.name, clip.episode.meta["seed"]) for clip in clips]
+    for player, clip in zip(players, clips, strict=True):
+        for pose in clip.poses[: begin - 1].tolist():
+            player.act(tuple(pose))
+    for index in range(begin, track.actions.shape[1]):
+        where = [poses.to_game(pose, unit) for pose in rollout.pose.cpu()]
+        held = [spec.encode(player.act(pose)) for player, pose in zip(players, where, strict=True)]
+        yield rollout.step(torch.from_numpy(np.stack(held)).to(track.actions.device))
+        if index % 256 == 0:
+            log.info("drift: frame %d of %d", index, track.actions.shape[1])
+    for _ in range(STANDING):
+        yield rollout.step(torch.zeros_like(track.actions[:, 0]))
 
 
 def _watch(subject: Subject, rolled: Iterator[Tensor], batch: int) -> tuple[list[Look], list[np.ndarray], Tensor]:
@@ -221,9 +249,10 @@ def _distances(own: list[Look], real: list[Look], window: str) -> list[float | N
 def _note(subject: Subject, count: int) -> str:
     settings = subject.settings.drift
     some = f" One frame in {settings.score_every} is scored." if settings.score_every > 1 else ""
+    who = " A player that turns where it is stopped, in either." if settings.player == "wanderer" else ""
     return (
-        f"{count} rollouts of {settings.seconds} s on maps never trained on.{some} Slopes are per minute, on the scale "
-        "0 to 255, mean over rollouts; the spread is between real episodes. Slopes within spread: of how many "
+        f"{count} rollouts of {settings.seconds} s on maps never trained on.{some}{who} Slopes are per minute, on the "
+        "scale 0 to 255, mean over rollouts; the spread is between real episodes. Slopes within spread: of how many "
         "statistics the slope is no further from 0 than those of real episodes are, as the root of their mean square. "
         "Frechet distance, of codec cells: own frames against the same real footage, and real footage against that of "
         f"the other episodes. Shimmer: by how much a frame differs from the last, in {STANDING} more frames of "

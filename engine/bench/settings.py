@@ -60,6 +60,7 @@ class StateBench:
 
 @dataclass(frozen=True)
 class DriftBench:
+    player: str = "keys"  # keys: as they were held in the real game; wanderer: goes by where the model says it is
     seconds: int = 60
     sequences: int = 2
     history: int = 64  # true frames before

@@ -14,6 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
+import worlds
+from engine.action import Action
 from engine.bench import drift
 from engine.bench.__main__ import main
 from engine.bench.clips import Track
@@ -23,7 +25,9 @@ from engine.bench.plots import curves
 from engine.bench.readme import NOT_MEASURED, fill, read_figures
 from engine.bench.subject import Subject
 from engine.errors import ConfigError
+from engine.model import pose as poses
 from engine.model.codec import to_unit
+from engine.model.rollout import Rollout
 from tests.bench.test_benches import Lossless
 from tests.toy import play
 
@@ -155,6 +159,52 @@ def test_the_sheet_is_the_same_whatever_is_scored(make_drift, monkeypatch):
         tiles = [sheet[34 * row : 34 * row + 32, 50 * at : 50 * at + 48] for row in (0, 1) for at in range(4)]
         for tile, (pixels, frame) in zip(tiles, [(row, 10 * s) for row in true for s in range(4)], strict=True):
             np.testing.assert_array_equal(tile, pixels[frame][::2, ::2])
+
+
+class Guide:
+    """A player that turns by one degree more each frame, up to six; it keeps the poses that it is told."""
+
+    def __init__(self) -> None:
+        self.marks: dict[str, Any] = {}
+        self.told: list[tuple[float, ...]] = []
+
+    def act(self, pose: tuple[float, float, float, float]) -> Action:
+        self.told.append(pose)
+        return Action((), (float(len(self.told) % 7), 0.0))
+
+
+def test_a_wanderer_goes_on_from_its_clip_by_the_poses_that_the_model_reckons(make_subject, monkeypatch):
+    guides: dict[int, Guide] = {}
+    monkeypatch.setattr(worlds, "make_wanderer", lambda world, seed: guides.setdefault(seed, Guide()))
+    steps = Rollout.step
+    held, reckoned = [], []
+
+    def step(rollout: Rollout, action: Tensor) -> Tensor:
+        reckoned.append(rollout.pose.clone())
+        held.append(action[:, -1].clone())
+        return steps(rollout, action)
+
+    monkeypatch.setattr(Rollout, "step", step)
+    subject = make_subject(drift=replace(make_subject().settings.drift, player="wanderer"))
+    found = drift.measure(subject)
+    clips = drift.episodes(subject, {"wander": 1.0}, 2, HISTORY + FRAMES)
+    unit = subject.world.camera.pose_unit
+    assert len(guides) == 2 and len(held) == FRAMES + drift.STANDING
+    for row, clip in enumerate(clips):
+        told = np.array(guides[clip.meta["seed"]].told)
+        assert len(told) == HISTORY - 1 + FRAMES
+        np.testing.assert_allclose(told[: HISTORY - 1], clip.poses[: HISTORY - 1], atol=1e-3)
+        own = [poses.to_game(pose[row], unit) for pose in reckoned[:FRAMES]]
+        np.testing.assert_allclose(told[HISTORY - 1 :], own)
+    turns = torch.stack(held)
+    assert turns[:FRAMES].tolist() == [[float((HISTORY + index) % 7)] * 2 for index in range(FRAMES)]
+    assert not turns[FRAMES:].any()
+    assert "turns where it is stopped" in found.tables["drift"]["note"]
+
+
+def test_a_player_that_there_is_not_is_refused(make_drift):
+    with pytest.raises(ConfigError, match="drift.player is one of keys, wanderer, not 'nobody'"):
+        drift.measure(make_drift(player="nobody"))
 
 
 @pytest.mark.parametrize("every", [0, -1, 11])

@@ -84,3 +84,16 @@ def test_a_stray_player_walks_on_at_walls_and_gets_away(settings: dict[str, Any]
     steps = np.hypot(*np.diff(np.array(places), axis=0).T)
     assert 0.15 < np.mean(steps[walking] < 1.0) < 0.85
     assert np.ptp(places, axis=0).max() > 250.0
+
+
+def test_a_wanderer_needs_no_map_to_do_the_same() -> None:
+    game = make(seed=51)
+    player, other = worlds.make_player("doom", game, 51, "wander"), worlds.make_wanderer("doom", 51)
+    info, places = game.reset(seed=51)[1], []
+    for _ in range(150):
+        action = player.act(info["pose"])
+        assert action == other.act(info["pose"])
+        *_, info = game.step(action)
+        places.append(info["pose"][:2])
+    game.close()
+    assert player.marks == {"tour": "wander"} and np.ptp(np.array(places), axis=0).max() > 150.0

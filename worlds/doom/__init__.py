@@ -10,7 +10,7 @@ from worlds.doom.game import DoomEnv, all_maps, find_map
 from worlds.doom.loops import LOOPS, Rounder
 from worlds.doom.player import ScriptedPlayer
 from worlds.doom.tours import Player
-from worlds.doom.wanderer import Wanderer
+from worlds.doom.wanderer import WANDER, Wanderer
 
 # Seed of a validation map, and the frame of its `explore` tour from which play begins: chosen by eye.
 SCENES = (
@@ -41,12 +41,19 @@ def map_names(wad: str | None, maps: list[str]) -> list[str]:
 
 def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> ScriptedPlayer:
     """A scripted player: of a generated map by its walkways (worlds.doom.tours, .deeds, .loops), of any other by
-    trying."""
+    trying. `wander`: by trying anywhere."""
+    if tour == WANDER:
+        return wanderer(seed)
     if tour in DEEDS and env.map is not None:
         return Doer(env.map, seed, tour, gap)
     if tour in LOOPS and env.map is not None:
         return Rounder(env.map.walkways, seed, tour, gap)
     return Wanderer(seed, tour, gap) if env.map is None else Player(env.map.walkways, seed, tour, gap)
+
+
+def wanderer(seed: int) -> Wanderer:
+    """The player of the tour `wander`: it needs no map."""
+    return Wanderer(seed, WANDER)
 
 
 def start_scenes() -> list[tuple[dict[str, Any], str, int]]:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 
 from engine.action import Action
-from worlds.doom.player import IN_PLACE, ScriptedPlayer
+from worlds.doom.player import IN_PLACE, TOURS, ScriptedPlayer
 from worlds.doom.steering import Pose, bearing, distance, wrap
 
+WANDER = "wander"
 CELL = 96.0  # map units: places nearer than this count as one when it asks where it has been
 CRUMB = 24.0  # map units between the places of a way back
 STRIDE = 12.0  # map units that a way back takes a frame, with its turns
@@ -26,12 +27,12 @@ LEAP = 80.0  # map units in one frame: a teleporter
 class Wanderer(ScriptedPlayer):
     """Walks where it has not been, turns where it bumps, opens doors, and finds back along its own trail.
 
-    explore, homes: wander on, at times back the same way; revisit: wander for a visit, stay away `gap` frames, come
-    back to the visit's beginning and do the visit again (marks as those of worlds.doom.tours.Player).
+    explore, wander, homes: wander on, at times back the same way; revisit: wander for a visit, stay away `gap` frames,
+    come back to the visit's beginning and do the visit again (marks as those of worlds.doom.tours.Player).
     """
 
     def __init__(self, seed: int, tour: str = "explore", gap: int = 64) -> None:
-        super().__init__(seed, tour, gap)
+        super().__init__(seed, tour, gap, (*TOURS, WANDER))
         self.been: Counter[tuple[int, int]] = Counter()
         self.walls: set[tuple[tuple[int, int], int]] = set()  # cells and eighths of a circle where it was stopped
         self.crumbs: list[Pose] = []  # the way back, without loops
