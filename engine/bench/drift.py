@@ -92,7 +92,7 @@ def measure(subject: Subject) -> Found:
     own, real, sheet, shimmer = [], [], [], []
     for batch in batches(clips, subject.settings.batch):
         track = load(subject, batch, settings.history)
-        rolled = _roll(subject, track) if settings.player == "keys" else _wander(subject, track, batch)
+        rolled = _roll(subject, track, _players(subject, batch))
         looks, pictures, standing = _watch(subject, rolled, len(batch))
         own += looks
         sheet += pictures
@@ -148,38 +148,39 @@ def compare(own: np.ndarray, real: np.ndarray) -> dict[str, dict[str, Any]]:
     }
 
 
+def _players(subject: Subject, clips: Sequence[Clip]) -> list[worlds.Player]:
+    """For each clip the player that walked it, as far as its history goes; none where keys are held as they were."""
+    settings = subject.settings.drift
+    if settings.player == "keys":
+        return []
+    players = [worlds.make_wanderer(subject.world.name, clip.episode.meta["seed"]) for clip in clips]
+    for player, clip in zip(players, clips, strict=True):
+        for pose in clip.poses[: settings.history - 1].tolist():
+            player.act(tuple(pose))
+    return players
+
+
 @torch.inference_mode()
-def _roll(subject: Subject, track: Track) -> Iterator[Tensor]:
-    """The latents [B, ...] of each frame of an own rollout after the true history, then of STANDING without action."""
+def _roll(subject: Subject, track: Track, players: Sequence[worlds.Player]) -> Iterator[Tensor]:
+    """The latents [B, ...] of each frame of an own rollout after the true history, then of STANDING without action.
+
+    players: who goes on in each row, by the poses that the model reckons; none: the track's actions.
+    """
     begin, actions = subject.settings.drift.history, track.actions
+    spec, unit = subject.world.action_spec, subject.world.camera.pose_unit
     rollout = subject.rollout(len(actions), graphs=True)
     rollout.start(track.latents[:, :begin], actions[:, :begin], track.poses[:, :begin])
     for index in range(begin, actions.shape[1]):
-        yield rollout.step(actions[:, index])
+        held = actions[:, index]
+        if players:
+            seen_from = zip(players, rollout.pose.cpu(), strict=True)
+            chosen = [spec.encode(player.act(poses.to_game(pose, unit))) for player, pose in seen_from]
+            held = torch.from_numpy(np.stack(chosen)).to(actions.device)
+        yield rollout.step(held)
         if index % 256 == 0:
             log.info("drift: frame %d of %d", index, actions.shape[1])
     for _ in range(STANDING):
         yield rollout.step(torch.zeros_like(actions[:, 0]))
-
-
-@torch.inference_mode()
-def _wander(subject: Subject, track: Track, clips: Sequence[Clip]) -> Iterator[Tensor]:
-    """As _roll, but each row's player goes on from what it did in its clip, by the poses that the model reckons."""
-    begin, spec, unit = subject.settings.drift.history, subject.world.action_spec, subject.world.camera.pose_unit
-    rollout = subject.rollout(len(clips), graphs=True)
-    rollout.start(track.latents[:, :begin], track.actions[:, :begin], track.poses[:, :begin])
-    players = [worlds.make_wanderer(subject.world.name, clip.episode.meta["seed"]) for clip in clips]
-    for player, clip in zip(players, clips, strict=True):
-        for pose in clip.poses[: begin - 1].tolist():
-            player.act(tuple(pose))
-    for index in range(begin, track.actions.shape[1]):
-        where = [poses.to_game(pose, unit) for pose in rollout.pose.cpu()]
-        held = [spec.encode(player.act(pose)) for player, pose in zip(players, where, strict=True)]
-        yield rollout.step(torch.from_numpy(np.stack(held)).to(track.actions.device))
-        if index % 256 == 0:
-            log.info("drift: frame %d of %d", index, track.actions.shape[1])
-    for _ in range(STANDING):
-        yield rollout.step(torch.zeros_like(track.actions[:, 0]))
 
 
 def _watch(subject: Subject, rolled: Iterator[Tensor], batch: int) -> tuple[list[Look], list[np.ndarray], Tensor]:

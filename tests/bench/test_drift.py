@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import add
@@ -58,10 +58,10 @@ def make_drift(make_subject: Callable[..., Subject]) -> Callable[..., Subject]:
     return make
 
 
-def real(share: float = 1.0) -> Callable[[Subject, Track], Iterator[Tensor]]:
+def real(share: float = 1.0) -> Callable[[Subject, Track, Sequence[Any]], Iterator[Tensor]]:
     """Stands in for a rollout: `share` of the latents of the real frames, then of the first one again and again."""
 
-    def roll(subject: Subject, track: Track) -> Iterator[Tensor]:
+    def roll(subject: Subject, track: Track, players: Sequence[Any]) -> Iterator[Tensor]:
         pixels = np.stack([play(seed, HISTORY + FRAMES)[0][HISTORY:] for seed in range(len(track.actions))])
         true = share * Lossless().encode(to_unit(torch.from_numpy(pixels)))
         yield from true.unbind(1)

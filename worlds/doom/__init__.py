@@ -42,13 +42,13 @@ def map_names(wad: str | None, maps: list[str]) -> list[str]:
 def make_player(env: DoomEnv, seed: int, tour: str, gap: int = 64) -> ScriptedPlayer:
     """A scripted player: of a generated map by its walkways (worlds.doom.tours, .deeds, .loops), of any other by
     trying. `wander`: by trying anywhere."""
-    if tour == WANDER:
-        return wanderer(seed)
     if tour in DEEDS and env.map is not None:
         return Doer(env.map, seed, tour, gap)
     if tour in LOOPS and env.map is not None:
         return Rounder(env.map.walkways, seed, tour, gap)
-    return Wanderer(seed, tour, gap) if env.map is None else Player(env.map.walkways, seed, tour, gap)
+    if env.map is None or tour == WANDER:
+        return Wanderer(seed, tour, gap)
+    return Player(env.map.walkways, seed, tour, gap)
 
 
 def wanderer(seed: int) -> Wanderer:
