@@ -90,7 +90,7 @@ class GeneratorStage:
     critic_lead: float = 0.05  # share of the schedule over which its pull grows to that
     distil: float = 0.0  # weight of matching the teacher's distribution, on frames made from pure noise
     truth: float = 1.0  # weight that the error against the true frame keeps on those
-    truth_known: float = 0.0  # the same in cells that memory's views show, as sure as they are; not less than `truth`
+    truth_known: float = 0.0  # the same in cells that memory's views show as they truly are; not less than `truth`
     imitator_rate: float = 2e-4  # learning rate of the imitator's AdamW; Muon's is twice that
     imitator_turns: int = 1  # steps of the imitator for one of the generator
     review_steps: int = 1  # denoise steps of the long rollouts that it is judged by; a teacher's are many
