@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from engine.errors import ConfigError
@@ -109,3 +110,16 @@ class Fetch:
             self.arrived = torch.cuda.Event()
             self.arrived.record(stream)
         self.tensors = tuple(pinned)
+
+
+def sample_in_parts(picture: Tensor, places: Tensor, parts: int) -> Tensor:
+    """The pixels of a picture [3, height, width] at n by m places [n, m, 2], as `F.grid_sample` counts: [n, 3, m].
+
+    As so many pictures that are one and the same: a CPU samples each of a batch on one thread alone.
+    """
+    count = -(-len(places) // parts)
+    if missing := parts * count - len(places):
+        places = F.pad(places, (0, 0, 0, 0, 0, missing))
+    split, pictures = places.unflatten(0, (parts, count)), picture.expand(parts, *picture.shape)
+    found = F.grid_sample(pictures, split, padding_mode="border", align_corners=False)
+    return found.transpose(1, 2).flatten(0, 1)[: parts * count - missing]

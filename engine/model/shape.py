@@ -8,6 +8,8 @@ around.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,33 +40,22 @@ def keep_shape(foretold: Tensor, guess: Tensor) -> Tensor:
     The guess counts where nothing was foretold, and in single cells that lie far off what is around them, which are
     mistakes that would be foretold again.
     """
-    known = foretold > 0
-    both = torch.where(known, foretold, guess)
-    if torch.compiler.is_compiling():
-        return torch.where(known & _near_middle(both), foretold, guess)
-    away = (both / _middle_around(both)).log().abs()
-    return torch.where(known & (away < APART), foretold, guess)
-
-
-def _middle_around(near: Tensor) -> Tensor:
-    """The middle one of the numbers around each cell of [N, rows, columns]; at edges the outermost count again."""
-    return _around(near).flatten(3).median(dim=3).values
-
-
-def _around(near: Tensor) -> Tensor:
-    """The numbers themselves, [N, rows, columns, AROUND, AROUND]."""
-    wide = F.pad(near.unsqueeze(1), (AROUND // 2,) * 4, mode="replicate").squeeze(1)
-    return wide.unfold(1, AROUND, 1).unfold(2, AROUND, 1)
+    both = torch.where(foretold > 0, foretold, guess)
+    return torch.where(_near_middle(both), both, guess)
 
 
 def _near_middle(near: Tensor) -> Tensor:
-    """Where numbers are less than APART from the middle one around them, without finding it: a compiler cannot sort.
+    """Where numbers [N, rows, columns] are within APART of the middle one of those around them; at edges the outermost
+    count again.
 
-    That one is less than a bound if more than half of them are, and greater if more than half are.
+    That one is less than a bound if more than half of them are, and greater if more than half are: to count is less
+    work than to sort.
     """
-    near = near.log()
-    off = (_around(near) - near[..., None, None]).flatten(3)
-    return ((off < APART).sum(dim=3) > AROUND**2 // 2) & ((off > -APART).sum(dim=3) > AROUND**2 // 2)
+    wide = F.pad(near.unsqueeze(1), (AROUND // 2,) * 4, mode="replicate").squeeze(1)
+    around = wide.unfold(1, AROUND, 1).unfold(2, AROUND, 1)
+    times = (around / near[..., None, None]).flatten(3)
+    below, above = (times < math.exp(APART)).sum(dim=3), (times > math.exp(-APART)).sum(dim=3)
+    return torch.minimum(below, above) > AROUND**2 // 2
 
 
 def _middle_known(near: Tensor, known: Tensor) -> Tensor:

@@ -105,7 +105,8 @@ def sweep_costs(
     # As few axes as can be: a GPU joins tensors of more than four one by one.
     place = torch.stack([(x / half).flatten(0, 1), (y * (2 * focal / height)).flatten(0, 1)], dim=-1)
     place = place.nan_to_num().clamp(-4, 4)
-    inside = ahead & (place.abs() < 1).all(dim=-1).view_as(ahead) & there[..., None, None]
+    across, along = (place.abs() < 1).unbind(-1)
+    inside = ahead & (across & along).view_as(ahead) & there[..., None, None]
     place = place.view(batch * views, -1, width, 2)  # all factors as one tall picture
     moved = F.grid_sample(older.flatten(0, 1).float(), place, padding_mode="border", align_corners=False)
     moved = moved.view(batch, views, 3, len(FACTORS), height, width)

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.model.codec import ResidualBlock
-from engine.model.machine import kept
+from engine.model.machine import kept, sample_in_parts
 from engine.model.reprojection import (
     GEOMETRY,
     Found,
@@ -264,8 +264,7 @@ def warp_seen(
     cells, counts = place.new_empty(len(cell), 3, stride * stride), seen.sum(dim=1).tolist()
     for picture, where, found in zip(pictures, place.split(counts), cells.split(counts), strict=True):
         if len(where):
-            sampled = F.grid_sample(picture[None].float(), where[None], padding_mode="border", align_corners=False)
-            found.copy_(sampled[0].transpose(0, 1))
+            found.copy_(sample_in_parts(picture.float(), where, torch.get_num_threads()))
     return cells.flatten(1)
 
 
