@@ -6,12 +6,13 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from engine.model import network
 from engine.model.reprojection import Found, find_cells
 from engine.model.rollout import Rollout
 from engine.model.settings import CodecSettings, ModelSettings
-from engine.model.shape import foretell, keep_shape
+from engine.model.shape import APART, foretell, keep_shape
 from tests.model.test_parallel import play, small_model
 
 SETTINGS = ModelSettings(height=64, width=96, codec=CodecSettings(8, [8, 8], [1, 1], [8, 8], [1, 1]), patch=2, dim=64)
@@ -93,4 +94,16 @@ def test_a_compiler_counts_what_else_is_sorted(monkeypatch: pytest.MonkeyPatch) 
     assert not torch.equal(kept, foretold) and not torch.equal(kept, near[:, 0])
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     assert torch.equal(foretell(found, GRID), foretold)
-    assert torch.equal(keep_shape(foretold, near[:, 0]), kept)
+
+
+def test_what_is_counted_is_what_the_middle_one_around_says() -> None:
+    random = torch.Generator().manual_seed(1)
+    foretold, guess = torch.randn(2, 3, *GRID, generator=random).mul(0.4).exp()
+    foretold[:, ::3, ::2] = 0
+    kept = keep_shape(foretold, guess)
+    both = torch.where(foretold > 0, foretold, guess)
+    wide = F.pad(both.unsqueeze(1), (2, 2, 2, 2), mode="replicate")
+    middle = F.unfold(wide, 5).median(dim=1).values.view_as(both)
+    far = (both / middle).log().abs() >= APART
+    assert 0.1 < far.float().mean() < 0.9
+    assert torch.equal(kept, torch.where(far, guess, both))

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from engine.model.machine import sample_in_parts
 from engine.model.network import WorldModel
 from engine.model.reprojection import Shown, moves, pick_views
 from engine.model.settings import CodecSettings, ModelSettings
@@ -176,3 +177,11 @@ def test_memory_counts_before_a_frame_just_drawn_where_settings_say_so(trusts: b
     picked = reproject.pick(shown, torch.tensor([[count - 1]]), torch.zeros(1, 1, 4))
     seen = reproject.find(near, where, picked).seen
     assert seen[:, 1:].all() and bool(seen[:, 0].any()) is not trusts
+
+
+@pytest.mark.parametrize("count, parts", [(1, 1), (1, 3), (7, 2), (8, 2), (9, 4)])
+def test_a_picture_sampled_in_parts_is_the_same_to_the_bit(count: int, parts: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    picture, places = torch.rand(3, 16, 24, generator=random), torch.rand(count, 5, 2, generator=random) * 3 - 1.5
+    whole = F.grid_sample(picture[None], places[None], padding_mode="border", align_corners=False)[0]
+    assert torch.equal(sample_in_parts(picture, places, parts), whole.transpose(0, 1))
