@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Goes on from a checkpoint, as the shipped one was made: a teacher learns on, and what it draws in many steps is distilled into one to three.
+# Goes on from a checkpoint, as the one before the shipped one was made: a teacher learns on, and what it draws in many steps is distilled into one to three.
 #   SEED=97000 TEACHER_MINUTES=5 STUDENT_MINUTES=15 bash worlds/doom/distil.sh [key=value ...]        settings of engine.train come last
 # FROM and TEACHER_FROM are the checkpoints that the student and the teacher begin as. Minutes are without compilation.
 set -euo pipefail
