@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from engine.model.machine import has_tiles
+
 log = logging.getLogger(__name__)
 WHOLE = float(1 << 23)  # of a float32 from here to twice this, the lowest bits are a whole number
 WIDEST = 1e30  # beyond that, and for what is no number, anything will do
@@ -76,6 +78,11 @@ def convolve(x: Tensor, rows: Rows, bias: Tensor | None, how: How) -> Tensor:
     told = spread(x.permute(0, 2, 3, 1).contiguous())
     given = told.values.permute(0, 3, 1, 2), told.scale, told.zero
     return torch.ops.onednn.qconv_pointwise.default(*given, *rows, bias, *how, 1.0, 0, x.dtype, "none", [], "")
+
+
+def pays(beside: torch.dtype) -> bool:
+    """Whether it takes less time than products of that type: not less than in tiles, with the spreading before it."""
+    return is_fast() and not (beside == torch.bfloat16 and has_tiles())
 
 
 @functools.cache

@@ -38,8 +38,13 @@ def number_type(device: torch.device) -> torch.dtype:
     """bfloat16 where the machine multiplies it natively, else float32."""
     if device.type == "cuda":
         return torch.bfloat16
-    native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    native = has_tiles() or torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if native else torch.float32
+
+
+def has_tiles() -> bool:
+    """Whether this processor multiplies bfloat16 in tiles (AMX): products then take less than what surrounds them."""
+    return torch.cpu._is_amx_tile_supported()
 
 
 def kept(make: Callable[..., T]) -> Callable[..., T]:

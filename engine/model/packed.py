@@ -1,7 +1,8 @@
 """A network's products on a CPU: matrices laid out once, and the large ones of a single session in int8 (int8.py).
 
 int8 goes with bfloat16. Where the network computes in float32, convolutions alone are of int8: of matrices it would
-cost the next frame .2 dB (docs/log.md). A processor that does not multiply it fast rounds nothing that was not before.
+cost the next frame .2 dB (docs/log.md). A processor that does not multiply it fast, or that multiplies bfloat16 in
+tiles, rounds nothing that was not before.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Packed:
     def __init__(self, layer: nn.Linear) -> None:
         self.layer = layer
         self.exact = layer.weight.dtype == torch.float32  # so nothing is multiplied in int8
-        self.in_int8 = not self.exact and layer.weight.numel() >= SMALLEST_INT8 and int8.is_fast()
+        large = layer.weight.numel() >= SMALLEST_INT8
+        self.in_int8 = not self.exact and large and int8.pays(layer.weight.dtype)
         self._pack()
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -176,7 +178,7 @@ def _mixes_channels(layer: nn.Conv2d) -> bool:
 
 def _is_wide(layer: nn.Conv2d) -> bool:
     wide = min(layer.in_channels, layer.out_channels) >= NARROWEST and math.prod(layer.kernel_size) > 1
-    return wide and layer.groups == 1 and layer.padding_mode == "zeros" and int8.is_fast()
+    return wide and layer.groups == 1 and layer.padding_mode == "zeros" and int8.pays(layer.weight.dtype)
 
 
 def _pack_thought(layer: Layer) -> None:

@@ -107,6 +107,12 @@ def test_convolutions_in_float32_are_what_they_were() -> None:
 needs_int8 = pytest.mark.skipif(not int8.is_fast(), reason="this processor multiplies no int8")
 
 
+@pytest.fixture
+def untiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where bfloat16 is not multiplied in tiles."""
+    monkeypatch.setattr(int8, "has_tiles", lambda: False)
+
+
 def off(found: torch.Tensor, wanted: torch.Tensor) -> float:
     """Error as a share of what is wanted."""
     return float((found.float() - wanted.float()).norm() / wanted.float().norm())
@@ -127,7 +133,7 @@ def test_what_is_no_number_is_spread_without_complaint() -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_large_products_of_one_session_are_of_int8() -> None:
+def test_large_products_of_one_session_are_of_int8(untiled: None) -> None:
     layer = nn.Linear(384, 1152).to(torch.bfloat16)
     pack(layer)
     assert isinstance(layer.forward, Packed) and layer.forward.in_int8
@@ -141,7 +147,7 @@ def test_large_products_of_one_session_are_of_int8() -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_a_perceptron_in_int8_is_what_it_was() -> None:
+def test_a_perceptron_in_int8_is_what_it_was(untiled: None) -> None:
     torch.manual_seed(0)
     layer = Layer(ModelSettings())
     nn.init.normal_(layer.down.weight, std=0.05)
@@ -156,7 +162,7 @@ def test_a_perceptron_in_int8_is_what_it_was() -> None:
 
 @needs_int8
 @torch.no_grad()
-def test_wide_convolutions_of_one_picture_are_of_int8(kind: torch.dtype) -> None:
+def test_wide_convolutions_of_one_picture_are_of_int8(untiled: None, kind: torch.dtype) -> None:
     torch.manual_seed(0)
     block = ResidualBlock(160).to(kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.randn(1, 160, 24, 40).to(kind).sigmoid()
@@ -174,9 +180,13 @@ def test_wide_convolutions_of_one_picture_are_of_int8(kind: torch.dtype) -> None
     assert not any(isinstance(part.forward, PackedConvolution) for part in encoder.modules())
 
 
+@pytest.mark.parametrize("fast, tiles", [(False, False), (True, True)])
 @torch.no_grad()
-def test_without_int8_products_are_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8, "is_fast", lambda: False)
+def test_where_int8_does_not_pay_nothing_is_of_it(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, tiles: bool
+) -> None:
+    monkeypatch.setattr(int8, "is_fast", lambda: fast)
+    monkeypatch.setattr(int8, "has_tiles", lambda: tiles)
     layer, block = Layer(ModelSettings()).to(torch.bfloat16), ResidualBlock(160).to(torch.bfloat16)
     pack(layer)
     pack(block)
