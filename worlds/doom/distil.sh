@@ -14,4 +14,4 @@ INIT="${TEACHER_FROM:-$from}" OUT="$out/teacher" STAGES="latents generator" bash
     generator.schedule.minutes="${TEACHER_MINUTES:-5}" generator.schedule.rate=6.0e-4 generator.schedule.matrix_rate=1.2e-3 \
     generator.pure=0.3 generator.own_frames=0.3 generator.own_from=0 generator.own_steps=3 generator.motion=1.0 generator.rebuild=1.0 "$@"
 INIT="$from" OUT="$out/student" STAGES="stream ship" bash worlds/doom/make.sh \
-    denoise_steps_cuda=2 stream.schedule.minutes="${STUDENT_MINUTES:-15}" teacher="$out/teacher" latents="$out/teacher/latents" "$@"
+    stream.schedule.minutes="${STUDENT_MINUTES:-15}" teacher="$out/teacher" latents="$out/teacher/latents" "$@"
