@@ -10,12 +10,15 @@ from engine.bench import revisit
 from engine.bench.clips import Clip, Track, episodes, load
 from engine.bench.feed import feed
 from engine.model import pose as poses
+from engine.model import rollout as rollouts
 
 
 @pytest.mark.parametrize("memory", ["blocks", "plain", "full", "none"])
 @pytest.mark.parametrize("count", [48, 58])
 def test_fed_equals_observed(make_subject, monkeypatch, memory, count):
     monkeypatch.setattr(feeding, "AT_ONCE", 12)
+    # As they are made: of two frames that differ by rounding, one may be a whole step of what memory keeps away.
+    monkeypatch.setattr(rollouts, "as_kept", lambda latent: latent)
     subject = make_subject()
     track = load(subject, [Clip(e, 0, 64) for e in episodes(subject, {"homes": 1.0}, 2, 64)])
     walk = torch.linspace(0, 5, 64)  # far enough for positions to be measured anew
@@ -34,7 +37,7 @@ def test_fed_equals_observed(make_subject, monkeypatch, memory, count):
         assert (one.tokens.int() - two.tokens.int()).abs().max() <= 1
     for index in range(count, count + 4):
         made = [rollout.step(track.actions[:, index]) for rollout in (fed, observed)]
-        torch.testing.assert_close(made[0], made[1], rtol=0, atol=0.03)
+        torch.testing.assert_close(made[0], made[1], rtol=0, atol=0.001)
         assert (fed.slots == observed.slots).all()
 
 
