@@ -37,7 +37,7 @@ def test_fed_equals_observed(make_subject, monkeypatch, memory, count):
         assert (one.tokens.int() - two.tokens.int()).abs().max() <= 1
     for index in range(count, count + 4):
         made = [rollout.step(track.actions[:, index]) for rollout in (fed, observed)]
-        torch.testing.assert_close(made[0], made[1], rtol=0, atol=0.001)
+        torch.testing.assert_close(made[0], made[1], rtol=0, atol=0.01)
         assert (fed.slots == observed.slots).all()
 
 
