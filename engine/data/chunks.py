@@ -78,19 +78,24 @@ class ChunkSampler:
         return (known - recent).clamp(min=0).mean(dim=1)
 
     def at(
-        self, episode: Tensor, start: Tensor, begin: Tensor, gap: Tensor, hide: Tensor, drop: Tensor | None = None
-    ) -> Chunk:
+        self, episode: Tensor, start: Tensor, begin: Tensor, gap: Tensor, hide: Tensor, drop: Tensor | None = None,
+        walk: tuple[Tensor, Tensor] | None = None,
+    ) -> Chunk:  # fmt: skip
         """Chunks predicted from frame `start` [B] of `episode` [B], of sessions that began at frame `begin` [B].
 
-        Memory holds the blocks that ended `gap` [B] frames before the chunk; none where `hide` [B].
+        Memory holds the blocks that ended `gap` [B] frames before the chunk; none where `hide` [B]. walk: poses [B, T,
+        SIZE] and actions [B, T, size] in place of the episodes' own.
         """
         settings, store = self.settings, self.store
         window, block = settings.recent_frames, settings.block_frames
         rows = episode.unsqueeze(1)
         span = torch.arange(-window, self.frames, device=self.device)
         index = start.unsqueeze(1) + span
-        track = store.poses[rows, index]
-        anchor = store.poses[episode, start - 1, :2]
+        path, held = (store.poses[episode], store.actions[episode]) if walk is None else walk
+        row = torch.arange(len(episode), device=self.device)
+        line = row.unsqueeze(1)
+        track = path[line, index]
+        anchor = path[row, start - 1, :2]
 
         ends = (
             torch.arange(store.latents.shape[1] // block, device=self.device) * block + block - 1 + begin.unsqueeze(1)
@@ -99,7 +104,7 @@ class ChunkSampler:
         if drop is not None:
             valid &= ~drop
         ends = ends.clamp(max=store.latents.shape[1] - 1)
-        seen = store.poses[rows, ends]
+        seen = path[line, ends]
         views = torch.stack([track[:, window + offset] for offset in (0, self.frames // 2, self.frames - 1)], dim=1)
         picked, filled = choose(seen, valid, views, settings.memory_entries - 1, settings.fov)
         sink = torch.zeros_like(picked[:, :1])
@@ -107,17 +112,17 @@ class ChunkSampler:
         picked = torch.cat([sink, picked], dim=1)
         last = ends.gather(1, picked)
         frames = last.unsqueeze(-1) + torch.arange(1 - block, 1, device=self.device)
-        deep = rows.unsqueeze(1)
+        deep, steep = rows.unsqueeze(1), line.unsqueeze(1)
         before = (frames[..., 0] - 1).clamp(min=0)
         return Chunk(
             latents=store.latents[rows, index],
-            actions=store.actions[rows, index],
+            actions=held[line, index],
             poses=relative_to(track, anchor),
-            before=relative_to(store.poses[episode, index[:, 0] - 1].unsqueeze(1), anchor).squeeze(1),
+            before=relative_to(path[row, index[:, 0] - 1].unsqueeze(1), anchor).squeeze(1),
             block_latents=store.latents[deep, frames],
-            block_actions=store.actions[deep, frames],
-            block_poses=relative_to(store.poses[deep, frames].flatten(1, 2), anchor).unflatten(1, frames.shape[1:]),
-            block_before=relative_to(store.poses[rows, before], anchor),
+            block_actions=held[steep, frames],
+            block_poses=relative_to(path[steep, frames].flatten(1, 2), anchor).unflatten(1, frames.shape[1:]),
+            block_before=relative_to(path[line, before], anchor),
             own=torch.zeros_like(index, dtype=torch.bool),
             block_index=frames,
             filled=filled,

@@ -30,6 +30,10 @@ class Chunk:
     block_latents: [B, M, block_frames, rows, columns, channels], with their actions, poses, frame numbers in the
     episode and, as [B, M], whether the slot is filled. Positions are relative to one anchor for each chunk.
     before: poses [B, SIZE] of the frame before the first, and [B, M, SIZE] of the frame before each block.
+
+    turns: [B], of cameras that go where what the network drew lets them, by how many degrees they turn where they were
+    stopped; NaN of those on the true path, as all are if it is None. asked: [B, C, SIZE], from where the frames were
+    thought to be seen, if that is known.
     """
 
     latents: Tensor
@@ -44,6 +48,13 @@ class Chunk:
     filled: Tensor
     own: Tensor | None = None  # bool [B, W + C], which of the frames the network drew; None: none of them
     nearness: Tensor | None = None  # [B, W + C, rows, columns], the game's own; zeros where it does not tell
+    turns: Tensor | None = None
+    asked: Tensor | None = None
+
+
+def follows(chunk: Chunk) -> Tensor:
+    """Which of the cameras follow the true path, bool [B]."""
+    return torch.ones_like(chunk.filled[:, 0]) if chunk.turns is None else chunk.turns.isnan()
 
 
 class Predicted(NamedTuple):
@@ -244,7 +255,7 @@ def look(
     memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled, plain)
     past = slice(window - 1, -1)
     told = chunk.poses[:, past], moved[:, past], chunk.actions[:, past], chunk.actions[:, window:]
-    asked, _ = model.ask(*told)
+    asked = model.ask(*told)[0] if chunk.asked is None else chunk.asked
     swept = nearness
     if carried is None:
         latents = shown if pictured is None else pictured

@@ -21,20 +21,20 @@ from torch import Tensor
 from engine import checkpoint, world
 from engine.data.chunks import ChunkSampler
 from engine.data.stores import LatentStore
-from engine.model import pose as poses
+from engine.errors import ConfigError
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, Looked, Predicted, chunk_masks, draw, look
-from engine.train.codec import smooth
+from engine.model.parallel import Chunk, Looked, Predicted, chunk_masks, draw, follows, look
 from engine.train.compiled import compile_parts, with_gradient
 from engine.train.critic import Adversary
 from engine.train.distil import Distiller, Draw, forget, partway, truth_weight
-from engine.train.losses import nearness_error
-from engine.train.own_frames import OwnFrames, Streams
+from engine.train.losses import motion_error, nearness_error
+from engine.train.own_frames import OwnFrames
 from engine.train.review import Review
 from engine.train.scorers import keep_as_teacher, load_scorer
 from engine.train.settings import GeneratorStage, TrainSettings
 from engine.train.state import Learner
+from engine.train.streams import Streams
 
 ASTRAY = 0.015  # pose units by which memory's entries may be elsewhere than they are believed to be
 
@@ -81,6 +81,8 @@ class GeneratorTraining:
         block, window = model.settings.block_frames, model.settings.recent_frames
         self.rebuilt = block if self.stage.rebuild else 0
         self.distiller = self._distiller() if self.stage.distil else None
+        if self.stage.roam and self.distiller is None:
+            raise ConfigError(f"{name}.roam is for a stage with a teacher: nobody knows the true frames of such walks")
         networks = [model] + ([self.distiller.teacher, self.distiller.imitator] if self.distiller is not None else [])
         self.masks = {
             (size.frame_tokens, recent): chunk_masks(size, self.stage.frames, self.rebuilt, recent, device)
@@ -88,7 +90,8 @@ class GeneratorTraining:
             for recent in (1, window)
         }
         self.own = OwnFrames(model, self.schedule.batch) if self.stage.own_frames else None
-        self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames)
+        self.streams = Streams(self.sampler, self.schedule.batch, self.stage.stream_frames, roam=self.stage.roam)
+        model.body = world.load(settings.world).camera.body  # whom walls stop, where cameras roam
         critic = partial(Adversary, model.settings, device, self.stage.critic_rate, settings.seed)
         self.adversary = critic() if self.stage.adversarial else None
         learners = {"critic": self.adversary, "imitator": self.distiller}
@@ -129,6 +132,7 @@ class GeneratorTraining:
         worth = stage.predict
         if distiller is not None:
             worth = truth_weight(drawn, looked.carried, predicted.reference, noised.target[:, :frames], stage)
+            worth = worth * follows(scene.chunk).view(-1, 1, 1, 1)
         wanted = (worth * weighted).mean()
         if distiller is not None:
             made = predicted.latents[:, :frames]
@@ -177,7 +181,12 @@ class GeneratorTraining:
         chunk = self.streams.draw(random)
         target = self.sampler.true_frames(self.streams.episode, self.streams.next)
         steps, heat = 1 + int(coin[1] * self.stage.own_steps), float(coin[3] >= self.stage.still / 2)
-        context = self.own.roll_out(chunk, schedule(steps), random, heat)
+        if chunk.turns is None:
+            context = self.own.roll_out(chunk, schedule(steps), random, heat)
+        else:
+            chunk = self.own.roam(chunk, schedule(steps), random, heat)
+            context = chunk.latents
+            self.streams.follow(chunk)
         self.streams.keep(context[:, self.model.settings.recent_frames :])
         return Scene(chunk, target, context, context.clone())  # or another graph is compiled, for two that are one
 
@@ -218,8 +227,10 @@ class GeneratorTraining:
         error = cells.mean(dim=(2, 3))
         counted = robust * torch.log1p(cells / robust) if robust else cells
         weighted = counted * velocity_weight(noised.level, 0.2)[..., None, None]
-        moved = self._moved(scene.chunk, predicted)
-        reference = (predicted.reference[..., :-1].float() - target[:, :frames].float()).square().mean()
+        true = follows(scene.chunk)
+        moved = motion_error(predicted, scene.chunk, true)
+        off = predicted.reference[..., :-1].float() - target[:, :frames].float()
+        reference = (off * true.view(-1, 1, 1, 1, 1)).square().mean()
         near = nearness_error(predicted.nearness, scene.chunk)
         metrics = {"error": error[:, :frames].mean().detach(), "motion": moved.detach()}
         metrics |= {"reference": reference.detach(), "nearness": near.detach()}
@@ -256,15 +267,6 @@ class GeneratorTraining:
         share = self.stage.adversarial * min(1.0, progress / max(self.stage.critic_lead, 1e-9)) * share
         wanted = push * share * drawn.flatten()[picked, None, None, None]
         return (whole[1] * wanted.detach()).sum(), {"critic": learnt, "judged": judged.detach()}
-
-    def _moved(self, chunk: Chunk, predicted: Predicted) -> Tensor:
-        """Loss of how the camera strayed from where it was asked to be, as the generator reads it off.
-
-        In shares of what counts as noise: nearly all of it is far less than a frame's own motion.
-        """
-        window, frames = self.model.settings.recent_frames, self.stage.frames
-        strayed = poses.motion_between(predicted.asked, chunk.poses[:, window:])
-        return smooth((predicted.motion[:, :frames].float() - strayed) / poses.NOISE)
 
     def _blur(self, latents: Tensor, random: torch.Generator, most: float) -> Tensor:
         """Clean frames with a little noise in half of the chunks: a rollout's frames are never exact."""

@@ -8,17 +8,19 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor
 
-from engine.data.chunks import ChunkSampler
+from engine.model import pose as poses
 from engine.model.graphs import Graphs, capture_on
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, memory_entries, motions, read_memory, show_blocks
+from engine.model.parallel import Chunk, memory_entries, read_memory, show_blocks
 from engine.model.reprojection import Found, Shown
 from engine.model.sampler import denoise
 from engine.model.shape import foretell, keep_shape
 from engine.model.sweep import OLDER, shrink
 
-READ = tuple(field.name for field in fields(Chunk) if field.name != "nearness")  # of a chunk, what a rollout reads
+UNREAD = "nearness", "asked", "turns"
+READ = tuple(field.name for field in fields(Chunk) if field.name not in UNREAD)  # of a chunk, what every rollout reads
+STOPPED = 0.002  # pose units: a wall that takes more than this off a camera's way stops it
 
 
 class OwnFrames:
@@ -38,21 +40,38 @@ class OwnFrames:
         Memory is the chunk's, and the camera follows the true path; the recent frames become the model's own. heat:
         standard deviation of the noise they are drawn from, 1 or 0.
         """
+        return self._call(chunk, levels, random, heat)[0]
+
+    @torch.no_grad()
+    def roam(self, chunk: Chunk, levels: Sequence[float], random: torch.Generator, heat: float = 1.0) -> Chunk:
+        """The chunk with frames like `roll_out`'s, in which cameras that `turns` names go as in play: by their actions
+        and by what the frames drawn show of their motion, as far as nothing that was drawn stands in the way.
+
+        Its poses and actions are then those that led there, and it says from where each frame was asked for.
+        """
+        assert chunk.turns is not None
+        latents, track, asked, actions = self._call(chunk, levels, random, heat, chunk.turns)
+        return replace(chunk, latents=latents, poses=track, asked=asked, actions=actions)
+
+    def _call(
+        self, chunk: Chunk, levels: Sequence[float], random: torch.Generator, heat: float, *turns: Tensor
+    ) -> tuple[Tensor, ...]:
         window = self.model.settings.recent_frames
         shape, device = chunk.latents[:, window:].shape, chunk.latents.device
         noise = heat * torch.randn(shape, generator=random, device=device, dtype=chunk.latents.dtype)
         if chunk.own is None:
             chunk = replace(chunk, own=torch.zeros(chunk.actions.shape[:2], dtype=torch.bool, device=device))
         given = (getattr(chunk, name) for name in READ)
-        return self.graphs.call(self._roll_out, (tuple(levels),), noise, *given)[0]
+        return self.graphs.call(self._roll_out, (tuple(levels), bool(turns)), noise, *turns, *given)
 
-    def _roll_out(self, levels: Sequence[float], noise: Tensor, *given: Tensor) -> tuple[Tensor]:
+    def _roll_out(self, levels: Sequence[float], roams: bool, noise: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        names = ("turns", *READ) if roams else READ
         # A graph must lower the weights at every launch, for they change in between: so none that was kept.
         kind = noise.device.type
         with torch.autocast(kind, self.dtype, enabled=torch.is_autocast_enabled(kind), cache_enabled=False):
-            return (self._generate(levels, noise, Chunk(**dict(zip(READ, given, strict=True)))),)
+            return self._generate(levels, noise, Chunk(**dict(zip(names, given, strict=True))))
 
-    def _generate(self, levels: Sequence[float], noise: Tensor, chunk: Chunk) -> Tensor:
+    def _generate(self, levels: Sequence[float], noise: Tensor, chunk: Chunk) -> tuple[Tensor, ...]:
         model, window = self.model, self.model.settings.recent_frames
         block_tokens, entries, entry_poses = memory_entries(model, chunk)
         memory = read_memory(model, block_tokens, entries, entry_poses, chunk.filled)
@@ -61,7 +80,7 @@ class OwnFrames:
         shown: Shown | None = None
         found: Found | None = None  # where the last frame's cells were, if it was drawn
         last = torch.full_like(chunk.block_index[:, :1, 0], model.settings.memory_entries)
-        moved = motions(chunk.before, chunk.poses)
+        way = Way(model, chunk)
         latents, sweep = chunk.latents.clone(), model.encoder.sweep
         pictured = 1 if sweep is None else OLDER + 1  # how many of the last frames are made pictures of
         pictures: list[Tensor] = []  # theirs, shrunk
@@ -72,17 +91,16 @@ class OwnFrames:
             now = slice(index, index + 1)
             if index >= window:
                 assert shown is not None
-                past = slice(index - 1, index)
-                told = chunk.poses[:, past], moved[:, past], chunk.actions[:, past], chunk.actions[:, now]
-                asked, _ = model.ask(*told)
+                asked = way.ask(index, shown)
                 reference, found = model.generator.reproject(shown, last, asked)
-                action, place = model.scale_action(chunk.actions[:, now]), model.place(times[:, now], asked)
+                action, place = model.scale_action(way.actions[:, now]), model.place(times[:, now], asked)
                 fresh = noise[:, index - window : index - window + 1]
                 look = model.generator.looking(action, place, self.cache, reference, fresh.dtype)
                 made = denoise(look, fresh, levels)
                 latents[:, now] = model.codec.bound(made[0]).to(latents.dtype)
-            pose = chunk.poses[:, now]
-            tokens = model.encode_frames(latents[:, now], chunk.actions[:, now], moved[:, now].to(latents.dtype))
+                way.arrive(index, made[1])
+            pose = way.track[:, now]
+            tokens = model.encode_frames(latents[:, now], way.actions[:, now], way.motion(index).to(latents.dtype))
             kv = model.generator.recent(tokens, model.place(times[:, now], pose), dated=True)
             if index > window - 1 - pictured:
                 picture = model.refer(latents[:, now])
@@ -91,83 +109,56 @@ class OwnFrames:
                     nearness = model.encoder.nearness(tokens)
                     if sweep is not None:
                         past = slice(index + 1 - len(pictures), index + 1)
-                        nearness = sweep.last(nearness, torch.cat(pictures, dim=1), chunk.poses[:, past])
+                        nearness = sweep.last(nearness, torch.cat(pictures, dim=1), way.track[:, past])
                     if found is not None and model.settings.trusts_memory:
                         foretold = foretell(found, model.settings.latent_shape[:2])
                         nearness = keep_shape(foretold, nearness[:, 0]).unsqueeze(1)
                     shown = _add_last(blocks, picture, nearness, pose, own[:, now])
             self.cache.write_frames(index % window, kv.to(self.dtype))
-        return latents
+        return (latents,) if chunk.turns is None else (latents, way.track, torch.cat(way.asked, dim=1), way.actions)
+
+
+class Way:
+    """Where the cameras of a chunk go while it is rolled out: along its path or, where it `turns`, as in play."""
+
+    def __init__(self, model: WorldModel, chunk: Chunk) -> None:
+        self.model, self.turns, self.before = model, chunk.turns, chunk.before
+        self.track, self.actions = chunk.poses, chunk.actions  # [B, W + C, ..], as far as they are known
+        self.asked: list[Tensor] = []  # from where each of the C frames was thought to be seen, [B, 1, SIZE]
+        self.stopped = torch.zeros_like(chunk.filled[:, 0])  # by walls, in the frame before
+        if chunk.turns is not None:
+            self.roams, self.track, self.actions = ~chunk.turns.isnan(), chunk.poses.clone(), chunk.actions.clone()
+
+    def motion(self, index: int) -> Tensor:
+        """[B, 1, SIZE], as it looked back from frame `index`; scaled."""
+        before = self.track[:, index - 1 : index] if index else self.before.unsqueeze(1)
+        return poses.looking_back(before, self.track[:, index : index + 1])
+
+    def ask(self, index: int, shown: Shown) -> Tensor:
+        """From where frame `index` is to be seen, [B, 1, SIZE]."""
+        past, now, axes = slice(index - 1, index), slice(index, index + 1), self.model.settings.mouse_axes
+        if self.turns is not None and axes:
+            most = self.model.action_scale[-axes]
+            turned = self.actions[:, index, -axes] + torch.where(self.stopped, self.turns.nan_to_num(), 0)
+            self.actions[:, index, -axes] = turned.clamp(-most, most)
+        told = self.track[:, past], self.motion(index - 1), self.actions[:, past], self.actions[:, now]
+        asked, _ = self.model.ask(*told)
+        if self.turns is not None:
+            free = self.model.stop(shown, asked[:, 0])
+            self.stopped = (free - asked[:, 0])[:, :2].norm(dim=-1) > STOPPED
+            asked = torch.where(self.roams[:, None, None], free.unsqueeze(1), asked)
+            self.asked.append(asked)
+        return asked
+
+    def arrive(self, index: int, motion: Tensor) -> None:
+        """Where frame `index` was seen from is as it shows the camera to have strayed, `motion` [B, 1, SIZE]."""
+        if self.turns is not None:
+            with torch.autocast(motion.device.type, enabled=False):
+                there = self.model.arrive(self.asked[-1], motion)
+            self.track[:, index] = torch.where(self.roams[:, None], there[:, 0], self.track[:, index])
 
 
 def _add_last(blocks: Shown, pictures: Tensor, nearness: Tensor, pose: Tensor, own: Tensor) -> Shown:
     """Memory slots' frames and the last frame [B, 1, ..], in the order in which the reprojector wants them."""
     last = pictures, nearness, pose, torch.ones_like(blocks.there[:, :1]), own
     return Shown(*(torch.cat([old, new.to(old.dtype)], dim=1) for old, new in zip(blocks, last, strict=True)))
-
-
-class Streams:
-    """Long rollouts carried from one training step to the next: each step goes on where the last one ended.
-
-    A stream is a stretch of an episode that the model has replaced by its own frames, in the recent
-    frames and in memory alike, so that training sees what minutes of play would do to both.
-    """
-
-    def __init__(self, sampler: ChunkSampler, batch: int, length: int, even: bool = False) -> None:
-        self.sampler, self.batch, self.even = sampler, batch, even  # even: all streams are as long as they can be
-        store = sampler.store
-        self.length = max(length, sampler.frames)
-        self.own = torch.zeros(
-            batch, self.length, *store.latents.shape[2:], dtype=store.latents.dtype, device=sampler.device
-        )
-        self.episode = torch.zeros(batch, dtype=torch.long, device=sampler.device)
-        self.first = torch.zeros_like(self.episode)  # frame from which the stream is the model's own
-        self.next = torch.zeros_like(self.episode)  # frame to generate next
-        self.begin = torch.zeros_like(self.episode)  # frame at which the session began
-        self.ends = torch.zeros_like(self.episode)  # frame at which the stream ends
-
-    def draw(self, random: torch.Generator) -> Chunk:
-        """The next chunk of every stream, own frames in place of true ones; streams that ended start anew.
-
-        Its `own` frames are these, and those that are to be made.
-        """
-        frames = self.sampler.frames
-        ended = self.next + frames > self.ends
-        episode, start, begin = self.sampler.moments(self.batch, random)
-        spread = torch.rand(self.batch, generator=random, device=start.device)
-        if self.even:
-            spread = torch.ones_like(spread)
-            start = start.clamp(max=max(self.sampler.first, self.sampler.store.latents.shape[1] - self.length))
-            begin = torch.minimum(begin, start - self.sampler.settings.recent_frames)
-        ends = torch.minimum(start + frames + (spread * (self.length - frames + 1)).long(), start + self.length)
-        ends = ends.clamp(max=self.sampler.store.latents.shape[1])
-        fresh = (episode, start, start, begin, ends)
-        held = (self.episode, self.first, self.next, self.begin, self.ends)
-        merged = [torch.where(ended, new, old) for new, old in zip(fresh, held, strict=True)]
-        self.episode, self.first, self.next, self.begin, self.ends = merged
-        nothing = torch.zeros_like(self.next)
-        chunk = self.sampler.at(self.episode, self.next, self.begin, nothing, nothing.bool())
-        window = self.sampler.settings.recent_frames
-        span = self.next.unsqueeze(1) + torch.arange(-window, frames, device=start.device)
-        return replace(
-            chunk,
-            latents=self._overlay(chunk.latents, span),
-            block_latents=self._overlay(chunk.block_latents, chunk.block_index),
-            own=span >= self.first.unsqueeze(1),
-        )
-
-    def keep(self, made: Tensor) -> None:
-        """Go on from the frames just made, [B, frames, ...]."""
-        offset = (self.next - self.first).unsqueeze(1) + torch.arange(made.shape[1], device=made.device)
-        rows = torch.arange(self.batch, device=made.device).unsqueeze(1)
-        self.own[rows, offset.clamp(max=self.length - 1)] = made.to(self.own.dtype)
-        self.next = self.next + made.shape[1]
-
-    def _overlay(self, latents: Tensor, frame: Tensor) -> Tensor:
-        """Latents [B, .., rows, columns, channels] of frames [B, ..], the model's own where there are any."""
-        lead = (-1,) + (1,) * (frame.ndim - 1)
-        offset = frame - self.first.view(lead)
-        mine = (offset >= 0) & (frame < self.next.view(lead))
-        rows = torch.arange(self.batch, device=frame.device).view(lead)
-        own = self.own[rows, offset.clamp(0, self.length - 1)]
-        return torch.where(mine[..., None, None, None], own, latents)

@@ -15,7 +15,8 @@ from engine.model.network import WorldModel
 from engine.model.parallel import Chunk, chunk_masks, predict_chunk
 from engine.model.sampler import denoise
 from engine.train.codec import psnr
-from engine.train.own_frames import OwnFrames, Streams
+from engine.train.own_frames import OwnFrames
+from engine.train.streams import Streams
 
 STILL = 1e-3  # motion of less than this, in pose units and radians, is none
 

@@ -96,6 +96,7 @@ class GeneratorStage:
     review_steps: int = 1  # denoise steps of the long rollouts that it is judged by; a teacher's are many
     review_chunks: int = 32  # held-out chunks that it is judged on
     stream_frames: int = 48  # longest stretch that the model rolls out on its own
+    roam: float = 0.0  # share of those, with a teacher, whose cameras go where what was drawn lets them (streams.py)
 
 
 @dataclass(frozen=True)

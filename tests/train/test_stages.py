@@ -88,6 +88,7 @@ def test_weights_that_are_no_numbers_are_not_saved(
         ("stream", ["stream.own_frames=1", "stream.distil=1", "stream.truth=0.1", "teacher=RUN"]),
         ("stream", ["stream.distil=1", "stream.truth=0.1", "stream.truth_known=.5", "stream.alone=.5", "teacher=RUN"]),
         ("stream", ["stream.own_frames=1", "stream.adversarial=0.5", "stream.pure=0.9", "stream.still=0.3"]),
+        ("stream", ["stream.own_frames=1", "stream.distil=1", "stream.truth=0.1", "stream.roam=0.7", "teacher=RUN"]),
     ],
 )
 def test_stage_runs_and_saves(trained: Path, stage: str, more: list[str]) -> None:
