@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,18 @@ class Candidates(NamedTuple):
     told: Tensor
 
 
+class Given(NamedTuple):
+    """What candidates follow from: counts, recalls and slots, and what banks with many entries `found`, by row."""
+
+    told: tuple[list[int], list[Recall], int]
+    found: Mapping[int, np.ndarray]
+
+    def is_like(self, other: Given) -> bool:
+        """Whether the same follows; a bank that found the same says so by the same array."""
+        same = self.told == other.told and self.found.keys() == other.found.keys()
+        return same and all(found is other.found[row] for row, found in self.found.items())
+
+
 def read_told(told: Tensor) -> tuple[Tensor, Tensor]:
     """Whether each candidate is one, and how new it is, 0..1: [B, N] each, as `memory_bank.choose` takes them."""
     entries, counts = told[:, :-1], told[:, -1:]
@@ -45,8 +57,7 @@ class Banks:
         self.one_shape = one_shape  # on a GPU, candidates always have the most places
         self.banks = [MemoryBank(settings, device) for _ in range(batch)]
         self.rows = torch.arange(batch, device=device)
-        self.last: tuple[Any, tuple[np.ndarray, np.ndarray, Tensor]] | None = None  # what all entries were, and of what
-        self.listed: dict[int, tuple[Sequence[int], np.ndarray]] = {}  # by row: what its bank listed last, twice
+        self.last: tuple[Given, tuple[np.ndarray, np.ndarray, Tensor]] | None = None  # entries, and of what
         self._share(torch.stack([bank.rows for bank in self.banks]))
 
     def __len__(self) -> int:
@@ -118,15 +129,16 @@ class Banks:
         many = np.flatnonzero(counts > CANDIDATES)
         now = present() if len(many) else []
         found = {row: self.banks[row].candidates(now[row], fresh) for row in many.tolist()}
-        given = counts.tolist(), recalls, slots, found
-        if self.last is None or self.last[0] != given:  # the same until a block is finished or a camera has gone on
+        given = Given((counts.tolist(), recalls, slots), found)
+        # The same until a block is finished or a camera has gone on.
+        if self.last is None or not given.is_like(self.last[0]):
             self.last = given, self._among(counts, recalls, slots, found)
         entries, free, told = self.last[1]
         own = self.banks[0].poses[None] if len(self) == 1 else self.poses
         return Candidates(entries, free, own[self.rows.unsqueeze(1), told[:, :-1]], told)
 
     def _among(
-        self, counts: np.ndarray, recalls: Sequence[Recall], slots: int, found: Mapping[int, Sequence[int]]
+        self, counts: np.ndarray, recalls: Sequence[Recall], slots: int, found: Mapping[int, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray, Tensor]:
         """`entries`, `free` and `told` of Candidates: the entries `found` of these sessions, and all of the others."""
         lengths = counts.copy()
@@ -134,10 +146,7 @@ class Banks:
             lengths[row] = len(chosen)
         entries = np.tile(np.arange(self._places(int(lengths.max()))), (len(self), 1))
         for row, chosen in found.items():
-            held = self.listed.get(row)
-            if held is None or held[0] is not chosen:
-                held = self.listed[row] = chosen, np.array(chosen)
-            entries[row, : len(chosen)] = held[1]
+            entries[row, : len(chosen)] = chosen
         valid = np.arange(entries.shape[1]) < lengths[:, None]
         free = np.full(len(self), slots - 1)  # the sink is always shown
         for row, recall in enumerate(recalls):

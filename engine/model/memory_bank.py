@@ -103,6 +103,32 @@ def _find(x: float, y: float, heading: float) -> tuple[tuple[int, int], tuple[in
     return (math.floor(x / CELL), math.floor(y / CELL)), (math.floor(x / SPOT), math.floor(y / SPOT), sector)
 
 
+class Table:
+    """The views that the index keeps of one cell, as an array: written into, and not made anew, for each one more."""
+
+    def __init__(self) -> None:
+        self.rows = np.zeros((8, 4))
+        self.count = 0
+        self.places: dict[tuple[int, int, int], list[int]] = {}  # rows of each spot's views, the oldest first
+
+    @property
+    def views(self) -> np.ndarray:
+        """x, y, heading and number of each: float64 [n, 4]."""
+        return self.rows[: self.count]
+
+    def add(self, spot: tuple[int, int, int], view: View) -> None:
+        """Keep a view of a spot, in place of its oldest where it has OF_A_SPOT."""
+        places = self.places.setdefault(spot, [])
+        if len(places) == OF_A_SPOT:
+            places.append(places.pop(0))
+        else:
+            if self.count == len(self.rows):
+                self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+            places.append(self.count)
+            self.count += 1
+        self.rows[places[-1]] = view
+
+
 class MemoryBank:
     """All entries of one session, five bits a number, and a grid over their poses: a choice looks at a bounded few."""
 
@@ -111,10 +137,10 @@ class MemoryBank:
         self.num_entries = 0
         self.hold(torch.zeros(0, row_size(settings), dtype=torch.uint8, device=device))
         self._cells: dict[tuple[int, int], dict[tuple[int, int, int], list[View]]] = {}
-        self._tables: dict[tuple[int, int], np.ndarray] = {}  # the views of a cell, [n, 4], until there is one more
+        self._tables: dict[tuple[int, int], Table] = {}  # the same views
         self.num_indexed = 0  # entries that are in it
-        self._newest: tuple[int, Sequence[float]] | None = None  # an entry, and from where it was seen
-        self._around: tuple[tuple[int, ...], list[int]] | None = None  # the last candidates, and of where and how many
+        self._told: dict[int, Sequence[float]] = {}  # from where entries that are yet to be indexed were seen
+        self._around: tuple[tuple[int, ...], np.ndarray] | None = None  # the last candidates; of where and how many
         self.recall = Recall()
         self.fleeting = False  # whether the newest entry tells nothing new, and is taken back when another one comes
         self.frozen = 0  # rows of the buffers that other banks read too, and that are never written again
@@ -166,9 +192,8 @@ class MemoryBank:
         Where others were seen from is read off the device, so the host waits for it, unless `candidates` was told.
         """
         if new := range(self.num_indexed, self.num_entries - (fresh or self.fleeting)):
-            told = self._newest if len(new) == 1 else None
-            if told is not None and told[0] == new.start:
-                seen_from = [told[1]]
+            if all(index in self._told for index in new):
+                seen_from = [self._told[index] for index in new]
             else:
                 seen_from = self.poses[new.start : new.stop].tolist()
             for index, (x, y, heading, *_) in zip(new, seen_from, strict=True):
@@ -176,7 +201,8 @@ class MemoryBank:
                 views = self._cells.setdefault(cell, {}).setdefault(spot, [])
                 views.append((x, y, heading, index))
                 del views[:-OF_A_SPOT]
-                self._tables.pop(cell, None)
+                self._tables.setdefault(cell, Table()).add(spot, views[-1])
+                self._told.pop(index, None)
             self.num_indexed = new.stop
         return self._cells
 
@@ -191,36 +217,31 @@ class MemoryBank:
     def keep(self, count: int) -> None:
         """Forget all entries but the first `count`."""
         self.num_entries, self.num_indexed, self._around = count, 0, None
-        self._cells, self._tables, self._newest, self.fleeting = {}, {}, None, False
+        self._cells, self._tables, self._told, self.fleeting = {}, {}, {}, False
 
-    def candidates(self, now: Sequence[float], fresh: bool = False) -> list[int]:
+    def candidates(self, now: Sequence[float], fresh: bool = False) -> np.ndarray:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those seen from nearest to there.
 
-        The same list until there is an entry more, or the camera is at another spot. fresh: the newest was seen from
-        there.
+        Their numbers, rising; the same array until there is an entry more, or the camera is at another spot. fresh: the
+        newest was seen from there.
         """
         cell, spot = _find(*now[:3])
         asked = *spot, self.num_entries
         if fresh:
-            self._newest = self.num_entries - 1, now
+            self._told[self.num_entries - 1] = now
         if self._around is None or self._around[0] != asked:
-            cells = self.cells(fresh)
-            there = [(cell[0] + dx, cell[1] + dy) for dx, dy in AROUND]
-            views = np.concatenate([np.zeros((0, 4)), *(self._table(one) for one in there if one in cells)])
+            self.cells(fresh)
+            there = (self._tables.get((cell[0] + dx, cell[1] + dy)) for dx, dy in AROUND)
+            views = np.concatenate([np.zeros((0, 4)), *(table.views for table in there if table is not None)])
             if len(views) > CANDIDATES:
                 x, y, heading = views[:, :3].T
                 turned = np.abs(np.remainder(heading - now[2] + math.pi, 2 * math.pi) - math.pi)
                 cost = np.hypot(x - now[0], y - now[1]) + TURN_WEIGHT * turned
                 views = views[np.argpartition(cost, CANDIDATES)[:CANDIDATES]]
-            recent = range(max(0, self.num_entries - NEWEST), self.num_entries)
-            self._around = asked, sorted({*views[:, 3].astype(int).tolist(), *recent})
+            first, found = max(0, self.num_entries - NEWEST), views[:, 3].astype(np.int64)
+            old = np.sort(found[found < first])
+            self._around = asked, np.concatenate([old, np.arange(first, self.num_entries)])
         return self._around[1]
-
-    def _table(self, cell: tuple[int, int]) -> np.ndarray:
-        """The views of a cell: x, y, heading and number of each, float64 [n, 4]."""
-        if cell not in self._tables:
-            self._tables[cell] = np.array([view for views in self._cells[cell].values() for view in views])
-        return self._tables[cell]
 
     def _grow(self) -> None:
         """Move the entries to buffers of the bank's own, with room for more."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from engine.model.banks import Banks, read_told
@@ -89,15 +90,29 @@ def test_candidates_are_looked_up_anew_where_entries_or_the_camera_are_others() 
     bank = bank_of(torch.cat([place, place + 40, *[place + 80] * NEWEST]))
     there, away = place[0].tolist(), (place[0] + 40).tolist()
     newest = list(range(2, 2 + NEWEST))
-    assert bank.candidates(there) == [0, *newest] and bank.candidates(there) is bank.candidates(there)
-    assert bank.candidates(away) == [1, *newest] and bank.candidates(there) == [0, *newest]
+    assert bank.candidates(there).tolist() == [0, *newest] and bank.candidates(there) is bank.candidates(there)
+    assert bank.candidates(away).tolist() == [1, *newest] and bank.candidates(there).tolist() == [0, *newest]
     one = bank_of(place)
     bank.put(one.rows[0])
     last = bank.num_entries - 1
-    assert bank.candidates(there) == [0, *range(3, last + 1)]
+    assert bank.candidates(there).tolist() == [0, *range(3, last + 1)]
     bank.keep(last)  # and another one in its place
     bank.put(bank_of(place + 40).rows[0])
-    assert bank.candidates(away) == [1, *range(3, last + 1)] and listed(bank) >= {0, 1, last}
+    assert bank.candidates(away).tolist() == [1, *range(3, last + 1)] and listed(bank) >= {0, 1, last}
+
+
+def test_where_entries_were_seen_from_is_not_read_off_the_device_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a camera that stands still, for which nothing is looked up between one entry and the next."""
+    place = torch.tensor([[0.5, 0.5, 0.0, 0.0]])
+    bank, there = bank_of(place.expand(2 * NEWEST, -1)), place[0].tolist()
+    bank.candidates(there)
+    row, read = bank.rows[0].clone(), []
+    monkeypatch.setattr(torch.Tensor, "tolist", lambda self: read.append(self))
+    for _ in range(4):
+        bank.put(row)
+        for fresh in (True, False, False):
+            assert bank.candidates(there, fresh)[-1] == bank.num_entries - 1
+    assert not read and bank.num_indexed == bank.num_entries - 1
 
 
 def listed(bank: MemoryBank) -> set[int]:
@@ -111,12 +126,12 @@ def test_what_was_seen_from_near_is_looked_at_however_much_came_after() -> None:
     visit = torch.tensor([[0.3, 0.3, 0.1, 0.0]]) + 0.05 * torch.randn(20, 4, generator=random)
     later = torch.cat([1.0 + torch.rand(5000, 2, generator=random), 6 * torch.rand(5000, 2, generator=random)], dim=1)
     bank = bank_of(torch.cat([visit, later]))
-    found = bank.candidates([0.35, 0.3, 0.1, 0.0])
+    found = bank.candidates([0.35, 0.3, 0.1, 0.0]).tolist()
     assert len(found) <= CANDIDATES + NEWEST and len({*found} & {*range(20)}) >= 2
     assert len(listed(bank)) < 3000, "what was seen twice from one spot is kept in the bank, not in the index"
     assert {*range(bank.num_entries - NEWEST, bank.num_entries)} <= {*found}
     copy = bank.share()
-    assert copy.candidates([0.35, 0.3, 0.1, 0.0]) == found
+    assert copy.candidates([0.35, 0.3, 0.1, 0.0]).tolist() == found
 
 
 def test_banks_choose_together_as_each_does_alone() -> None:
