@@ -36,6 +36,7 @@ class WorldModel(nn.Module):
         self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
         self.still: dict[tuple[torch.device, torch.dtype], Place] = {}  # of a frame at rest, in each type of number
         self.body: tuple[float, float, float, float] | None = None  # a walls.Body's, if walls stop what is played
+        self.falls: tuple[float, float, float] | None = None  # a falls.Falls', if what is played falls and climbs
         self.compiled = False  # whether PyTorch's compiler makes its parts (see compiled.py)
         self.idle: dict[int, list[object]] = {}  # by batch: what rollouts have left behind for others (see passes.py)
 
