@@ -49,10 +49,19 @@ class Feet(NamedTuple):
     stand: np.ndarray
 
 
+class Foreseen(NamedTuple):
+    """Of the coming frame: poses [K, SIZE], and which of their numbers the ground decides, bool [K, SIZE]. And how far
+    the eyes are behind the feet before it, [K], pose units."""
+
+    poses: np.ndarray
+    sure: np.ndarray
+    behind: np.ndarray
+
+
 def foresee(
     falls: Falls, ticks: Ticks, poses: np.ndarray, actions: np.ndarray, yaw: np.ndarray, ground: Ground
-) -> tuple[np.ndarray, np.ndarray]:
-    """From where the coming frame is seen, [K, SIZE], and which numbers of that the ground decides, bool [K, SIZE].
+) -> Foreseen:
+    """From where the coming frame is seen, as far as the ground decides.
 
     poses: of the last three frames [K, 3, SIZE]; actions: of the last and the coming one [K, 2, size]; yaw: radians [K]
     that the coming one turns. Where the feet stay on the ground, the way is left to whoever knows it.
@@ -77,6 +86,8 @@ def foresee(
         on = feet.height <= floor
         speed = speed * np.where(on, ticks.kept, 1.0)[:, None]
         feet = _move(feet, floor)
+        if tick == 0:
+            behind = np.maximum(feet.height - heights[:, 2], 0.0) * known * falls.gravity
         plain &= on & feet.stand
         feet = _catch_up(feet, falls.behind / falls.gravity)
         if tick == 0:
@@ -88,7 +99,7 @@ def foresee(
     told = np.stack([*here.T, heading + yaw, (feet.height - feet.behind) * falls.gravity], axis=1)
     sure = known & ~np.isnan(found)
     flies = known & ~plain
-    return told, np.stack([flies, flies, np.zeros_like(flies), flies | sure], axis=1)
+    return Foreseen(told, np.stack([flies, flies, np.zeros_like(flies), flies | sure], axis=1), behind)
 
 
 def _feet(heights: np.ndarray, ground: np.ndarray) -> Feet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ class Footing:
             self.ticks = Ticks(*moves.ticks(model.action_scale.tolist()))
         self.terrains = [Terrain(self.falls) for _ in range(batch)]
         self.unread: list[Tensor] = []  # poses [B, SIZE] of the newest frames, on the device
+        self.level = torch.zeros(batch, device=model.device)
+        self.behind = self.level  # how far the eyes are behind the feet, [B], pose units
         self.sure: Tensor | None = None  # which numbers of the coming pose are told whatever is drawn, bool [B, SIZE]
 
     def add(self, *told: Tensor) -> None:
@@ -59,20 +62,25 @@ class Footing:
 
     def lead(self, asked: Tensor, arriving: Fetch | None, rows: Sequence[int]) -> Tensor:
         """`asked` [B, SIZE], but for what the ground decides, in these rows alone."""
-        self.sure = None
+        self.behind, self.sure = self.level, None
         if arriving is None or self.ticks is None:
             return asked
         before, action, *unread = arriving.wait()
         self._read(unread)
-        found = [(row, *near) for row in rows if (near := self.terrains[row].near()) is not None]
+        found = {row: near for row in rows if (near := self.terrains[row].near()) is not None}
         if not found:
             return asked
-        rows = [row for row, _, _ in found]
-        spots, edges = (_fill(parts) for parts in list(zip(*found, strict=True))[1:])
+        rows = list(found)
+        spots, edges = (_fill(parts) for parts in zip(*found.values(), strict=True))
+        ground = partial(ground_at, spots=spots, edges=edges)
         last = np.array([self.terrains[row].path[-FEWEST:] for row in rows])
         yaw = torch.deg2rad(self.model.yaw(action[rows])).double().numpy()
         actions = torch.stack([before[rows], action[rows]], dim=1).double().numpy()
-        told, sure = foresee(self.falls, self.ticks, last, actions, yaw, lambda places: ground_at(places, spots, edges))
+        told, sure, behind = foresee(self.falls, self.ticks, last, actions, yaw, ground)
+        if behind.any():
+            each = np.zeros(len(asked), np.float32)
+            each[rows] = behind
+            self.behind = send(each, asked.device)
         if not sure.any():
             return asked
         whole, which = np.zeros(asked.shape, np.float32), np.zeros(asked.shape, bool)

@@ -93,7 +93,7 @@ class Rollout:
         levels: noise levels in place of the rollout's own.
         """
         asked, self.decoded = self._turn(action), None
-        given = self._noise(), asked, self.anchor, self._time(), action
+        given = self._noise(), asked, self.footing.behind, self.anchor, self._time(), action
         latent, seen_from = self.passes.imagine(levels or self.levels, *given)
         # What memory will show of a frame then need not be decoded again. Of every frame: in a batch, blocks end
         # with other frames than in a session of its own.
@@ -160,7 +160,8 @@ class Rollout:
     def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
         """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and
         what earlier frames show of it."""
-        asked = self.model.stop(self.shown, self._turn(action))
+        asked = self._turn(action)
+        asked = self.model.stop(self.shown, asked, self.footing.behind)
         return asked, *self.passes.prepare(asked, self.anchor, self._time(), action)
 
     def _turn(self, action: Tensor) -> Tensor:

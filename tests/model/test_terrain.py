@@ -104,7 +104,8 @@ def test_a_camera_goes_on_as_the_ground_has_it(ground: Ground, phase: int) -> No
         if (near := terrain.near()) is not None:
             known = partial(ground_at, spots=near[0][None], edges=near[1][None])
             given = np.array([terrain.path[-FEWEST:]]), np.array([[before, action]]), np.array([yaw])
-            told, sure = foresee(FALLS, TICKS, *given, known)
+            told, sure, behind = foresee(FALLS, TICKS, *given, known)
+            assert ground is stairs or not behind.any()
             off = np.abs(told - path[-1])[0] * sure[0] / UNIT
             decided += int(sure[0, 0])
             assert off[:2].max() < 0.01 and off[3] < 1, index
@@ -120,7 +121,7 @@ def test_nothing_is_told_of_places_where_it_never_was() -> None:
     assert np.isnan(ground_at(np.array([[0.3, 0.0]]), spots, edges)).all()
     assert ground_at(np.array([[0.1, 0.0]]), spots, edges) == 1.0
     nowhere = np.ones((1, 3, 4)), np.zeros((1, 2, 2)), np.zeros(1), lambda places: places[:, 0] * np.nan
-    assert not foresee(FALLS, TICKS, *nowhere)[1].any()
+    assert not foresee(FALLS, TICKS, *nowhere).sure.any()
 
 
 def test_what_is_neither_fall_nor_climb_tells_nothing() -> None:
