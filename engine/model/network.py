@@ -72,7 +72,7 @@ class WorldModel(nn.Module):
         """The pose of a frame asked for at a pose [.., SIZE], from the motion that it shows, [.., SIZE]."""
         return poses.advance(asked, poses.settle(motion.float()))
 
-    def stop(self, shown: Shown, asked: Tensor, behind: Tensor) -> Tensor:
+    def stop(self, shown: Shown, asked: Tensor, behind: Tensor | None = None) -> Tensor:
         """Where the camera can go of where it is `asked` to be, [B, SIZE], its eyes `behind` its body (walls.py)."""
         return asked if self.body is None else stop(Body(*self.body), self.settings, shown, asked, behind)
 
