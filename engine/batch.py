@@ -100,6 +100,7 @@ class SessionBatch:
             for name, values in told.items():
                 values[row] = getattr(one, name)[0]
             whole.banks[row], whole.slots[row] = one.banks[0], one.slots[0]
+            whole.footing.go(one.footing.way(), row)
             whole.use_random(row, one.randoms[0])
             for held, own in zip(whole.shown, one.shown, strict=True):
                 held[row] = own[0]

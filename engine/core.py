@@ -93,7 +93,7 @@ class Engine:
         model = model.requires_grad_(False).to(chosen, number_type(chosen))
         model.codec.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         pack(model)
-        model.body = world.camera.body
+        model.body, model.falls = world.camera.body, world.camera.falls
         if compile:
             importlib.import_module("engine.model.compiled").compile_parts(model)  # seconds
         steps = at_least_one(steps, "denoise_steps", MOST_DENOISE_STEPS)

@@ -14,6 +14,7 @@ from engine.data import thumbnails
 from engine.errors import SessionError
 from engine.model import pose as poses
 from engine.model.codec import to_bytes, to_unit
+from engine.model.footing import Way
 from engine.model.machine import Fetch, send
 from engine.model.memory_bank import MemoryBank, coverage, probe_points
 from engine.model.moments import Moment, capture, resume
@@ -192,15 +193,15 @@ class Session:
     def snapshot(self, checkpoint_hash: str) -> Snapshot:
         """The session as it is now."""
         moments = tuple(self.trail)[-self.window :]
-        bank = self.rollout.banks[0].share()
-        return Snapshot(moments, bank, self.begun, self.seed, checkpoint_hash, tuple(self.thumbnails), self.past)
+        bank, way, seen = self.rollout.banks[0].share(), self.rollout.footing.way(), tuple(self.thumbnails)
+        return Snapshot(moments, bank, way, self.begun, self.seed, checkpoint_hash, seen, self.past)
 
     @torch.inference_mode()
     def rewind(self, frames: int) -> np.ndarray:
         """Go back by at most `rewindable` frames; the frame that is present then."""
         for _ in range(frames):
             self.trail.pop()
-        return self._resume(self.rollout.banks[0])
+        return self._resume(self.rollout.banks[0], self.rollout.footing.way())
 
     @torch.inference_mode()
     def take_up(self, snapshot: Snapshot) -> np.ndarray:
@@ -216,7 +217,7 @@ class Session:
         self.begun, self.seed, self.thumbnails = snapshot.begun, snapshot.seed, list(snapshot.thumbnails)
         self.origin = snapshot.past.start if snapshot.past else None
         self.done = list(snapshot.past.actions) if snapshot.past else []
-        return self._resume(snapshot.bank.share())
+        return self._resume(snapshot.bank.share(), snapshot.way)
 
     def encode(self, frames: np.ndarray) -> Tensor:
         """uint8 [n, H, W, 3] -> latents [n, rows, columns, channels]."""
@@ -252,8 +253,8 @@ class Session:
         if self.num_frames % self.model.settings.block_frames == 0:
             self.thumbnails[self.num_entries - 1 :] = [thumbnails.shrink(frame)]
 
-    def _resume(self, bank: MemoryBank) -> np.ndarray:
-        resume(self.rollout, tuple(self.trail)[-self.window :], bank)
+    def _resume(self, bank: MemoryBank, way: Way) -> np.ndarray:
+        resume(self.rollout, tuple(self.trail)[-self.window :], bank, way)
         self.weighed = -1
         del self.thumbnails[self.num_entries :], self.done[self.num_frames - self.begun :]
         return self.frame()

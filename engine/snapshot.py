@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from engine.config import is_seed
 from engine.data import saved_state, savefile, thumbnails
 from engine.errors import SaveError, one_line, shown
+from engine.model.footing import Way
 from engine.model.memory_bank import MemoryBank
 from engine.model.moments import Moment
 from engine.model.recall import Recall
@@ -36,6 +37,7 @@ class Snapshot:
 
     moments: tuple[Moment, ...]  # the last few, oldest first
     bank: MemoryBank
+    way: Way  # poses of all frames, where they decide anything
     begun: int  # frames of history that the session began with
     seed: int
     checkpoint_hash: str
@@ -73,6 +75,8 @@ class Snapshot:
         }
 
         def write(path: Path | str) -> Path:
+            if self.way:
+                tensors["path"] = torch.tensor(self.way, dtype=torch.float32)
             tensors["thumbnails"] = thumbnails.pack(self.thumbnails, thumbnails.shape_of(*frame.shape[:2]))
             if self.past:
                 actions = np.array(self.past.actions, np.float32).reshape(-1, self.moments[-1].action.shape[-1])
@@ -93,6 +97,7 @@ class Snapshot:
             held = shown(str(meta.get("checkpoint_hash"))[:12]).strip("'")
             raise SaveError(f"{path} was made with checkpoint {held}, not {checkpoint_hash[:12]}: load that one")
         packed, actions = tensors.pop("thumbnails", None), tensors.pop("actions", None)
+        way = tensors.pop("path", None)
         moments, bank = saved_state.unpack(tensors, settings, device)
         pictures = thumbnails.unpack(packed, bank.num_entries, thumbnails.shape_of(settings.height, settings.width))
         seed, begun = meta.get("seed"), meta.get("begun")
@@ -107,7 +112,19 @@ class Snapshot:
             raise SaveError(f"the saved session {path} is damaged: {one_line(error)}") from error
         moments[-1] = replace(moments[-1], recall=recall)
         past = _past(meta.get("start"), actions, (moments[-1].num_frames - begun, settings.action_size))
-        return cls(tuple(moments), bank, begun, seed, checkpoint_hash, pictures, past)
+        return cls(tuple(moments), bank, _way(way, moments), begun, seed, checkpoint_hash, pictures, past)
+
+
+def _way(path: torch.Tensor | None, moments: Sequence[Moment]) -> Way:
+    """The poses of all frames. Files of before told none: then it is as if it had stood where its last ones begin."""
+    last = torch.cat([moment.pose for moment in moments]).cpu()
+    if path is None:
+        path = torch.cat([last[:1].expand(moments[-1].num_frames - len(moments), -1), last])
+    if path.shape != (moments[-1].num_frames, last.shape[1]) or path.dtype != torch.float32:
+        raise SaveError(f"the saved session is damaged: its path is {path.dtype} {tuple(path.shape)}")
+    if not torch.isfinite(path).all():
+        raise SaveError("the saved session is damaged: its path holds numbers that are not finite")
+    return tuple(path.tolist())
 
 
 def _past(start: Any, actions: torch.Tensor | None, shape: tuple[int, int]) -> Past | None:

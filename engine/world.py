@@ -35,14 +35,24 @@ class Camera:
     below: float = 0.0
     above: float = 0.0
     ahead: float = 0.0  # how much further on its way than that nothing can be
+    # What moves it up and down, in the game's lengths, two ticks a frame. 0: it neither falls nor climbs.
+    gravity: float = 0.0  # by how much a fall is faster in each tick
+    climb: float = 0.0  # the highest step that is climbed at once
+    behind: float = 0.0  # how far the eyes stay behind a step at most, while they catch up with it
 
     @property
     def body(self) -> tuple[float, float, float, float] | None:
-        """The last four in the network's lengths; None if nothing stops it."""
+        """Its body in the network's lengths; None if nothing stops it."""
         radius, below, above, ahead = (
             size / self.pose_unit for size in (self.radius, self.below, self.above, self.ahead)
         )
         return (radius, below, above, ahead) if self.radius else None
+
+    @property
+    def falls(self) -> tuple[float, float, float] | None:
+        """These in the network's lengths; None if nothing falls."""
+        gravity, climb, behind = (size / self.pose_unit for size in (self.gravity, self.climb, self.behind))
+        return (gravity, climb, behind) if self.gravity else None
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,7 @@ def _faults(world: World) -> Iterator[str]:
         yield f"camera.fov must lie between 0 and 180 degrees, not {world.camera.fov:g}"
     if not 0 < world.camera.pose_unit < math.inf:
         yield f"camera.pose_unit must be above 0, not {world.camera.pose_unit:g}"
-    for name in ("radius", "below", "above", "ahead"):
+    for name in ("radius", "below", "above", "ahead", "gravity", "climb", "behind"):
         if not 0 <= getattr(world.camera, name) < math.inf:
             yield f"camera.{name} must be at least 0, not {getattr(world.camera, name):g}"
     key_names = [key.name for key in world.keys]

@@ -41,6 +41,7 @@ def feed(rollout: Rollout, latents: Tensor, actions: Tensor, frame_poses: Tensor
     rollout.num_frames = past
     rollout.pose, rollout.velocity, rollout.action = where[:, past - 1], motion[:, past - 1], actions[:, past - 1]
     rollout.anchor = where[:, 0, :2].clone()
+    rollout.footing.add(*where[:, :past].unbind(1))
     for index in range(past, count):
         rollout.observe(latents[:, index], actions[:, index], frame_poses[:, index])
 

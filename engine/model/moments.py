@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.model.footing import Way
 from engine.model.memory_bank import MemoryBank
 from engine.model.recall import Recall
 from engine.model.rollout import Rollout
@@ -61,11 +62,11 @@ def capture(rollout: Rollout, latent: Tensor, action: Tensor, picture: bytes | N
 
 
 @torch.no_grad()
-def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> None:
+def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank, way: Way) -> None:
     """Bring a rollout of one session to where it was after the last of `moments`; what follows is the same to the bit.
 
     moments: as many as the network has recent frames, or all since the first frame. bank: becomes the rollout's own,
-    cut to the entries that there were.
+    cut to the entries that there were. way: of all frames, and of what may have come after them.
     """
     model, last = rollout.model, moments[-1]
     window, seen = model.settings.recent_frames, OLDER if model.settings.sweep else 0
@@ -75,6 +76,7 @@ def resume(rollout: Rollout, moments: Sequence[Moment], bank: MemoryBank) -> Non
         bank.put(last.entry)
     bank.recall, bank.fleeting = last.recall, last.fleeting
     rollout.banks[0] = bank
+    rollout.footing.go(way[: last.num_frames])
     rollout.num_frames = last.num_frames
     rollout.pose, rollout.velocity, rollout.action, rollout.anchor = last.pose, last.motion, last.action, last.anchor
     rollout.slots[0] = last.slots

@@ -36,6 +36,7 @@ class WorldModel(nn.Module):
         self.register_buffer("action_scale", torch.tensor(scale), persistent=False)
         self.still: dict[tuple[torch.device, torch.dtype], Place] = {}  # of a frame at rest, in each type of number
         self.body: tuple[float, float, float, float] | None = None  # a walls.Body's, if walls stop what is played
+        self.falls: tuple[float, float, float] | None = None  # a falls.Falls', if what is played falls and climbs
         self.compiled = False  # whether PyTorch's compiler makes its parts (see compiled.py)
         self.idle: dict[int, list[object]] = {}  # by batch: what rollouts have left behind for others (see passes.py)
 
@@ -71,9 +72,9 @@ class WorldModel(nn.Module):
         """The pose of a frame asked for at a pose [.., SIZE], from the motion that it shows, [.., SIZE]."""
         return poses.advance(asked, poses.settle(motion.float()))
 
-    def stop(self, shown: Shown, asked: Tensor) -> Tensor:
-        """Where the camera can go of where it is `asked` to be, [B, SIZE] (walls.py)."""
-        return asked if self.body is None else stop(Body(*self.body), self.settings, shown, asked)
+    def stop(self, shown: Shown, asked: Tensor, behind: Tensor | None = None) -> Tensor:
+        """Where the camera can go of where it is `asked` to be, [B, SIZE], its eyes `behind` its body (walls.py)."""
+        return asked if self.body is None else stop(Body(*self.body), self.settings, shown, asked, behind)
 
     def look_back(self, previous: Tensor, pose: Tensor) -> Tensor:
         """`pose.looking_back`."""

@@ -108,10 +108,14 @@ class Passes:
         return chosen, asked
 
     def imagine(
-        self, levels: Sequence[float], noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor, action: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The frame after `action` out of noise [B, 1, rows, columns, channels]: its latent and pose."""
-        given = noise, asked, anchor, time, action
+        self, levels: Sequence[float], noise: Tensor, asked: Tensor, behind: Tensor, anchor: Tensor, time: Tensor,
+        action: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """The frame after `action` out of noise [B, 1, rows, columns, channels]: its latent and pose.
+
+        behind: how far the eyes are behind the feet, [B], pose units.
+        """
+        given = noise, asked, behind, anchor, time, action
         latent, pose, *weights = self.graphs.call(self._imagine, (tuple(levels), self.weighs), *given)
         self.weighs, self.weights = False, weights[0] if weights else None
         return latent, pose
@@ -228,10 +232,10 @@ class Passes:
         return torch.cat([chosen, known.unsqueeze(1), (far >= ANCHOR_REACH).unsqueeze(1)], dim=1), asked
 
     def _imagine(
-        self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, anchor: Tensor, time: Tensor,
-        action: Tensor,
+        self, levels: Sequence[float], weighs: bool, noise: Tensor, asked: Tensor, behind: Tensor, anchor: Tensor,
+        time: Tensor, action: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        asked = self.model.stop(self.shown, asked)
+        asked = self.model.stop(self.shown, asked, behind)
         place, scaled, reference = self.prepare(asked, anchor, time, action)
         context = Weighing(self.cache) if weighs else self.cache
         look = self.model.generator.looking(scaled, place, context, reference, noise.dtype)

@@ -7,8 +7,9 @@ perceptron learns of it to a tenth of a unit a frame, this learns to a hundredth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -42,6 +43,19 @@ class Pushes(nn.Module):
             pushes = self.pushes(self._held(action)).unflatten(-1, (2, 2))
             pushed = poses.rotate(pushes, turn.unsqueeze(-1) * self.shares).sum(dim=-2)
             return torch.nn.functional.pad(along + pushed, (0, poses.SIZE - 2))
+
+    def ticks(self, scale: Sequence[float]) -> tuple[float, Callable[[np.ndarray], np.ndarray]]:
+        """Of one of a frame's two ticks: the share of its speed that the camera keeps, and what of encoded actions
+        [.., size], divided by `scale`, pushes it, pose units forward and to the right, [.., 2]."""
+        kept = float(self.kept.weight.detach().diagonal().mean().clamp(min=0).sqrt())
+        ways = kept / poses.MOTION_SCALE[0] * self.pushed.weight.detach().double().cpu().numpy().T
+        first, second, divided = self.first.cpu().numpy(), self.second.cpu().numpy(), np.array(scale)
+
+        def push(action: np.ndarray) -> np.ndarray:
+            held = action / divided
+            return held[..., first] * held[..., second] @ ways
+
+        return kept, push
 
     def _held(self, action: Tensor) -> Tensor:
         """Keys and pairs of keys that are held, of scaled actions [.., size]."""

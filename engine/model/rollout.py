@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.model import pose as poses
 from engine.model.banks import Banks, assign
 from engine.model.entry import unpack
+from engine.model.footing import Footing
 from engine.model.lending import give_back, lend
 from engine.model.machine import send
 from engine.model.memory import as_kept
@@ -54,6 +55,7 @@ class Rollout:
         self.cache, self.shown = passes.cache, passes.shown
         self.recent_tokens, self.recent_poses = passes.recent_tokens, passes.recent_poses
         self.banks = Banks(model.settings, self.device, batch, one_shape=model.compiled)
+        self.footing = Footing(model, batch)
         self.num_frames = 0
         self.told_time = (-1, torch.zeros(0))  # a frame's number, and the same on the device
         self.plain_tokens: list[Tensor] = []
@@ -91,14 +93,14 @@ class Rollout:
         levels: noise levels in place of the rollout's own.
         """
         asked, self.decoded = self._turn(action), None
-        given = self._noise(), asked, self.anchor, self._time(), action
-        latent, pose = self.passes.imagine(levels or self.levels, *given)
+        given = self._noise(), asked, self.footing.behind, self.anchor, self._time(), action
+        latent, seen_from = self.passes.imagine(levels or self.levels, *given)
         # What memory will show of a frame then need not be decoded again. Of every frame: in a batch, blocks end
         # with other frames than in a session of its own.
         if self.passes.lazy:
             latent = as_kept(latent)
         self.proposed = latent
-        return latent, pose
+        return latent, self.footing.keep(asked, seen_from)
 
     @torch.no_grad()
     def observe(self, latent: Tensor, action: Tensor, pose: Tensor, own: Tensor | None = None) -> None:
@@ -115,6 +117,7 @@ class Rollout:
         if own is not None:
             self.shown.own[:, settings.memory_entries] = own
         self.pose, self.action = pose, action
+        self.footing.add(pose)
         self.num_frames += 1
         if self.memory == "full":
             self.past.append((self.recent_tokens[:, ring].clone(), pose))
@@ -157,13 +160,17 @@ class Rollout:
     def _prepare(self, action: Tensor) -> tuple[Tensor, Place, Tensor, Tensor]:
         """For the frame after `action` [B, size]: where it is seen from, its tokens' places, the scaled action, and
         what earlier frames show of it."""
-        asked = self.model.stop(self.shown, self._turn(action))
+        asked = self._turn(action)
+        asked = self.model.stop(self.shown, asked, self.footing.behind)
         return asked, *self.passes.prepare(asked, self.anchor, self._time(), action)
 
     def _turn(self, action: Tensor) -> Tensor:
         """Where the frame after `action` [B, size] is seen from, [B, SIZE], with the context made ready for it."""
         views, far = self.passes.look(self.pose, self.velocity, self.action, action, self.anchor)
+        arriving = self.footing.send_for(self.action, action)
         asked, rows, slots, gone = self._recall(views, far)
+        recalling = [row for row, bank in enumerate(self.banks) if bank.recall.on and self.memory != "none"]
+        asked = self.footing.lead(asked, arriving, recalling)
         # Positions are measured from the camera again once it has gone far: products of large numbers lose digits.
         self._show(rows, slots)
         if gone:

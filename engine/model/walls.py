@@ -31,12 +31,15 @@ class Body(NamedTuple):
     ahead: float = 0.0  # how much further than where it goes nothing can be, that it would go into
 
 
-def stop(body: Body, settings: ModelSettings, shown: Shown, asked: Tensor) -> Tensor:
+def stop(
+    body: Body, settings: ModelSettings, shown: Shown, asked: Tensor, behind: Tensor | None = None
+) -> Tensor:
     """`asked` [B, SIZE], as far as nothing that `shown` shows stands in the way: else past it, or not at all.
 
-    The camera is where the last of the frames shown was seen from.
+    The camera is where the last of the frames shown was seen from; behind: how far its eyes are behind a step that its
+    body is on already, [B].
     """
-    points, solid = _points(body, settings, shown)
+    points, solid = _points(body, settings, shown, behind)
     at = shown.poses[:, -1, :2].float()
     points, way = points - at.unsqueeze(1), asked[:, :2] - at
     hit = _in_the_way(body, points, solid, way)
@@ -52,7 +55,9 @@ def stop(body: Body, settings: ModelSettings, shown: Shown, asked: Tensor) -> Te
     return torch.cat([at + torch.where(_many(hit), past, way), asked[:, 2:]], dim=1)
 
 
-def _points(body: Body, settings: ModelSettings, shown: Shown) -> tuple[Tensor, Tensor]:
+def _points(
+    body: Body, settings: ModelSettings, shown: Shown, behind: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """What frames show, on the ground [B, N, 2], and which of it is as high as what stops a body: bool [B, N]."""
     rows, columns = settings.latent_shape[:2]
     half = math.tan(math.radians(settings.fov) / 2)
@@ -61,7 +66,8 @@ def _points(body: Body, settings: ModelSettings, shown: Shown) -> tuple[Tensor, 
     x, y, heading, height = shown.poses.float().unsqueeze(-1).unbind(2)
     cos, sin, aside = heading.cos(), heading.sin(), depth * ray
     points = torch.stack([x + depth * cos - aside * sin, y + depth * sin + aside * cos], dim=-1)
-    up = height - depth * down - height[:, -1:]
+    last = height[:, -1:] if behind is None else height[:, -1:] + behind[:, None, None]
+    up = height - depth * down - last
     solid = (up > -body.below) & (up < body.above) & (depth < CLOSE) & shown.there.unsqueeze(-1)
     return points.flatten(1, 2), solid.flatten(1)
 
