@@ -38,6 +38,7 @@ class Index:
         self.size = size
         self.cells: dict[tuple[int, int], np.ndarray] = {}  # [MOST, size]
         self.counts: dict[tuple[int, int], int] = {}  # rows that were ever put into one
+        self.bounds: dict[tuple[int, int], tuple[float, float]] = {}  # least and greatest third number of these
 
     def put(self, *row: float) -> None:
         """Keep one more row, in place of the oldest where there is no room."""
@@ -47,12 +48,22 @@ class Index:
             self.cells[cell] = np.zeros((MOST, self.size))
         self.cells[cell][count % MOST] = row
         self.counts[cell] = count + 1
+        least, greatest = self.bounds.get(cell, (math.inf, -math.inf))
+        self.bounds[cell] = min(least, row[2]), max(greatest, row[2])
 
-    def around(self, x: float, y: float) -> np.ndarray:
-        """The rows near a place, [n, size]."""
-        cell = math.floor(x / CELL), math.floor(y / CELL)
-        there = [one for dx, dy in AROUND if (one := (cell[0] + dx, cell[1] + dy)) in self.cells]
-        found = [self.cells[one][: self.counts[one]] for one in there]
+    def near(self, x: float, y: float) -> list[tuple[int, int]]:
+        """The cells near a place in which there is a row."""
+        column, row = math.floor(x / CELL), math.floor(y / CELL)
+        return [cell for dx, dy in AROUND if (cell := (column + dx, row + dy)) in self.cells]
+
+    def within(self, cells: Sequence[tuple[int, int]], value: float, most: float) -> bool:
+        """Whether all third numbers that were ever put into these cells are less than `most` away from a value."""
+        bounds = [self.bounds[cell] for cell in cells]
+        return all(value - most < least and greatest < value + most for least, greatest in bounds)
+
+    def rows(self, cells: Sequence[tuple[int, int]]) -> np.ndarray:
+        """All that is kept of these cells, [n, size]."""
+        found = [self.cells[cell][: self.counts[cell]] for cell in cells]
         return np.concatenate(found) if found else np.zeros((0, self.size))
 
 
@@ -82,9 +93,12 @@ class Terrain:
         if len(self.path) < FEWEST:
             return None
         x, y, _, height = self.path[-1]
-        spots, edges = self.spots.around(x, y), self.edges.around(x, y)
-        level = np.abs(spots[:, 2] - height).max(initial=0.0) < TOLERANCE * self.falls.gravity
-        return None if level and not len(edges) else (spots, edges)
+        spots, edges, most = self.spots.near(x, y), self.edges.near(x, y), TOLERANCE * self.falls.gravity
+        if not edges and self.spots.within(spots, height, most):
+            return None
+        known = self.spots.rows(spots)
+        level = np.abs(known[:, 2] - height).max(initial=0.0) < most
+        return None if level and not edges else (known, self.edges.rows(edges))
 
     def _read(self, pose: Sequence[float]) -> None:
         self.run.append(pose)

@@ -134,4 +134,5 @@ def test_the_newest_rows_of_a_cell_are_kept() -> None:
     index = Index(3)
     for number in range(MOST + 5):
         index.put(0.1 * CELL, 0.1 * CELL, number)
-    assert {*index.around(0.0, 0.0)[:, 2]} == {*range(5, MOST + 5)} and not len(index.around(3 * CELL, 0.0))
+    assert {*index.rows(index.near(0.0, 0.0))[:, 2]} == {*range(5, MOST + 5)} and not index.near(3 * CELL, 0.0)
+    assert index.within(index.near(0.0, 0.0), 26.0, 27.5) and not index.within(index.near(0.0, 0.0), 26.0, 26.0)
