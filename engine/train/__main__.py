@@ -22,6 +22,7 @@ from engine.model.network import WorldModel
 from engine.model.settings import ModelSettings
 from engine.train.codec import CodecTraining
 from engine.train.generator import GeneratorTraining
+from engine.train.leap import LeapTraining
 from engine.train.loop import Stage, Trainer, rank, wait_for_all, world_size
 from engine.train.motion import MotionTraining
 from engine.train.settings import STAGES, WHOLE, TrainSettings
@@ -66,7 +67,8 @@ def run(settings: TrainSettings) -> dict[str, float]:
     elif settings.stage == "motion":
         stage = MotionTraining(model, settings, device, rank())
     else:
-        stage = GeneratorTraining(settings.stage, model, settings, device, rank())
+        kind = LeapTraining if settings.stage == "leap" else GeneratorTraining
+        stage = kind(settings.stage, model, settings, device, rank())
     return Trainer(stage, settings, device).run()
 
 

@@ -7,7 +7,6 @@ stream stage trains the generator on the frozen memory model, on the model's own
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
@@ -31,7 +30,7 @@ from engine.train.distil import Distiller, Draw, forget, partway, truth_weight
 from engine.train.losses import motion_error, nearness_error
 from engine.train.own_frames import OwnFrames
 from engine.train.review import Review
-from engine.train.scorers import keep_as_teacher, load_scorer
+from engine.train.scorers import load_distiller
 from engine.train.settings import GeneratorStage, TrainSettings
 from engine.train.state import Learner
 from engine.train.streams import Streams
@@ -80,10 +79,11 @@ class GeneratorTraining:
         self.held_out = ChunkSampler(held_out, model.settings, self.stage.frames)
         block, window = model.settings.block_frames, model.settings.recent_frames
         self.rebuilt = block if self.stage.rebuild else 0
-        self.distiller = self._distiller() if self.stage.distil else None
-        if self.stage.roam and self.distiller is None:
+        self.distiller: Distiller | None = None
+        self.scorers = self._load_scorers()
+        if self.stage.roam and not self.scorers:
             raise ConfigError(f"{name}.roam is for a stage with a teacher: nobody knows the true frames of such walks")
-        networks = [model] + ([self.distiller.teacher, self.distiller.imitator] if self.distiller is not None else [])
+        networks = [model, *self.scorers]
         self.masks = {
             (size.frame_tokens, recent): chunk_masks(size, self.stage.frames, self.rebuilt, recent, device)
             for size in (network.settings for network in networks)
@@ -283,13 +283,12 @@ class GeneratorTraining:
         cut = torch.where(torch.rand(batch, generator=random, device=self.device) < 0.15, cut, torch.zeros_like(cut))
         return torch.arange(total, device=self.device) < cut.unsqueeze(1)
 
-    def _distiller(self) -> Distiller:
-        stage, settings = self.stage, self.settings
-        folder = Path(settings.teacher or settings.init or keep_as_teacher(self.model, settings, self.name, self.rank))
-        teacher = load_scorer("teacher", folder, self.model, settings.world)
-        named = Path(settings.imitator) if settings.imitator else None
-        imitator = load_scorer("imitator", named, self.model, settings.world) if named else copy.deepcopy(teacher)
-        return Distiller(teacher, imitator, stage.imitator_rate, 2 * stage.imitator_rate, stage.imitator_turns)
+    def _load_scorers(self) -> list[WorldModel]:
+        """The networks beside the one that is trained, all of which are compiled as it is."""
+        if not self.stage.distil:
+            return []
+        self.distiller = load_distiller(self.model, self.stage, self.settings, self.name, self.rank)
+        return [self.distiller.teacher, self.distiller.imitator]
 
     def evaluate(self, path: Path) -> dict[str, float]:
         return self.review.evaluate(path)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
 from engine import checkpoint, world
 from engine.errors import ConfigError
 from engine.model.network import WorldModel
+from engine.train.distil import Distiller
 from engine.train.loop import wait_for_all
-from engine.train.settings import TrainSettings
+from engine.train.settings import GeneratorStage, TrainSettings
 from engine.train.state import state_file
 
 # Sizes in which they may differ from the student.
@@ -31,6 +33,22 @@ def load_scorer(role: str, folder: Path, student: WorldModel, name: str) -> Worl
     if dataclasses.replace(found.settings, **free) != student.settings:
         raise ConfigError(f"the {role} in {folder} and its student differ in more than {', '.join(FREE)}")
     return found
+
+
+def load_teacher(student: WorldModel, settings: TrainSettings, stage: str, rank: int) -> WorldModel:
+    """The network that a student learns from: what `teacher` names, or what the student begins as."""
+    folder = Path(settings.teacher or settings.init or keep_as_teacher(student, settings, stage, rank))
+    return load_scorer("teacher", folder, student, settings.world)
+
+
+def load_distiller(
+    student: WorldModel, stage: GeneratorStage, settings: TrainSettings, name: str, rank: int
+) -> Distiller:  # fmt: skip
+    """Teacher and imitator of a stage of this name."""
+    teacher = load_teacher(student, settings, name, rank)
+    named = Path(settings.imitator) if settings.imitator else None
+    imitator = load_scorer("imitator", named, student, settings.world) if named else copy.deepcopy(teacher)
+    return Distiller(teacher, imitator, stage.imitator_rate, 2 * stage.imitator_rate, stage.imitator_turns)
 
 
 def keep_as_teacher(student: WorldModel, settings: TrainSettings, stage: str, rank: int) -> Path:

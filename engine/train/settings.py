@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.model.settings import CodecSettings
 
-STAGES = ("codec", "latents", "motion", "generator", "memory", "stream", "ship")
+STAGES = ("codec", "latents", "motion", "generator", "memory", "leap", "stream", "ship")
 WHOLE = ("codec", "latents", "motion", "generator", "stream", "ship")  # what stage=all runs, in this order
 
 
@@ -83,6 +83,7 @@ class GeneratorStage:
     own_frames: float = 0.0  # share of steps whose clean frames are the model's own rollout
     own_from: float = 0.0  # share of the schedule after which they come in
     own_steps: int = 2  # most denoise steps of that rollout; with a teacher, a step learns to be any of them
+    substeps: int = 3  # of the teacher's, to the end of which one of own_steps leaps (stage=leap)
     robust: float = 0.0  # squared error of a cell beyond which, after own frames, more error counts ever less; 0: never
     still: float = 0.0  # share of frames at the highest level that start from no noise: those are to be means
     adversarial: float = 0.0  # pull of the critic's judgement on frames made from pure noise, against the error's
@@ -142,6 +143,9 @@ class TrainSettings:
             no_memory=0.0,
             old_only=0.0,
         )
+    )
+    leap: GeneratorStage = field(
+        default_factory=lambda: GeneratorStage(train=["encoder", "generator"], own_frames=0.6, own_steps=4)
     )
     stream: GeneratorStage = field(
         default_factory=lambda: GeneratorStage(train=["encoder", "generator"], rebuild=0.0, own_frames=0.6)
