@@ -51,7 +51,7 @@ class Feet(NamedTuple):
 
 class Foreseen(NamedTuple):
     """Of the coming frame: poses [K, SIZE], and which of their numbers the ground decides, bool [K, SIZE]. And how far
-    the eyes are behind the feet before it, [K], pose units."""
+    the eyes before it are behind where the feet come to, there or on a step just beyond, [K], pose units."""
 
     poses: np.ndarray
     sure: np.ndarray
@@ -80,14 +80,13 @@ def foresee(
     push = _turn(before, heading) * feet.stand[:, None]
     first = (motion - push) / (1 + np.where(braked, ticks.kept, 1.0))[:, None]
     speed = first * np.where(braked, ticks.kept, 1.0)[:, None] + push
-    plain = feet.stand & braked
+    plain, top = feet.stand & braked, feet.height
     for tick in range(2):
         floor = _floor(falls, now, feet.height, climbing)
         on = feet.height <= floor
         speed = speed * np.where(on, ticks.kept, 1.0)[:, None]
         feet = _move(feet, floor)
-        if tick == 0:
-            behind = np.maximum(feet.height - heights[:, 2], 0.0) * known * falls.gravity
+        top = np.maximum(top, feet.height)
         plain &= on & feet.stand
         feet = _catch_up(feet, falls.behind / falls.gravity)
         if tick == 0:
@@ -96,6 +95,10 @@ def foresee(
             found = ground(here) / falls.gravity
             now = np.where(np.isnan(found), now, found)
     here = here + speed + _turn(coming, heading + yaw) * feet.stand[:, None]
+    for far in (1, 2):  # a step that is near is climbed a little sooner or later, but it is no wall
+        ahead = ground(here + far * speed) / falls.gravity
+        top = np.where((ahead > top) & (ahead <= feet.height + falls.climb / falls.gravity), ahead, top)
+    behind = np.maximum(top - heights[:, 2], 0.0) * known * falls.gravity
     told = np.stack([*here.T, heading + yaw, (feet.height - feet.behind) * falls.gravity], axis=1)
     sure = known & ~np.isnan(found)
     flies = known & ~plain

@@ -25,7 +25,7 @@ HARD = 6.0  # ticks of gravity a tick: who lands faster has the eyes dip, until 
 LOWEST = 0.9  # step that is climbed, in ticks of gravity
 APART = 0.004  # pose units between two spots; nearer ones are left out
 WIDE, DEEP = 0.055, 0.04  # pose units beside and beyond where an edge was crossed, within which it tells the ground
-REACH = 0.16  # pose units to the nearest spot, which tells it elsewhere
+REACH = 0.07  # pose units to the nearest spot, which tells it elsewhere
 DOUBT = 0.125  # the same, to where it stood lower than where it fell from, which tells it before what it fell over
 
 Place = tuple[float, float]
