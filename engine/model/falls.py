@@ -51,7 +51,7 @@ class Feet(NamedTuple):
 
 class Foreseen(NamedTuple):
     """Of the coming frame: poses [K, SIZE], and which of their numbers the ground decides, bool [K, SIZE]. And how far
-    the eyes before it are behind where the feet come to, there or on a step just beyond, [K], pose units."""
+    the eyes are before it behind where its feet come to, [K], pose units."""
 
     poses: np.ndarray
     sure: np.ndarray
@@ -95,9 +95,6 @@ def foresee(
             found = ground(here) / falls.gravity
             now = np.where(np.isnan(found), now, found)
     here = here + speed + _turn(coming, heading + yaw) * feet.stand[:, None]
-    for far in (1, 2):  # a step that is near is climbed a little sooner or later, but it is no wall
-        ahead = ground(here + far * speed) / falls.gravity
-        top = np.where((ahead > top) & (ahead <= feet.height + falls.climb / falls.gravity), ahead, top)
     behind = np.maximum(top - heights[:, 2], 0.0) * known * falls.gravity
     told = np.stack([*here.T, heading + yaw, (feet.height - feet.behind) * falls.gravity], axis=1)
     sure = known & ~np.isnan(found)

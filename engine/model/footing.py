@@ -19,7 +19,6 @@ Way = tuple[Sequence[float], ...]  # poses [SIZE] of all frames of a session, in
 
 HEIGHT = 3  # its place in a pose
 FAR = 1e9  # pose units: where nobody is
-WALKED = 0.04  # pose units to where a session stood before
 
 
 class Footing:
@@ -78,9 +77,6 @@ class Footing:
         yaw = torch.deg2rad(self.model.yaw(action[rows])).double().numpy()
         actions = torch.stack([before[rows], action[rows]], dim=1).double().numpy()
         told, sure, behind = foresee(self.falls, self.ticks, last, actions, yaw, ground)
-        # Nothing is a wall where it stood before.
-        near = np.square(spots[..., :2] - told[:, None, :2]).sum(axis=-1).min(axis=1, initial=np.inf)
-        behind = np.where(near < WALKED**2, FAR, behind)
         if behind.any():
             each = np.zeros(len(asked), np.float32)
             each[rows] = behind

@@ -111,10 +111,8 @@ class Passes:
         self, levels: Sequence[float], noise: Tensor, asked: Tensor, behind: Tensor, anchor: Tensor, time: Tensor,
         action: Tensor,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        """The frame after `action` out of noise [B, 1, rows, columns, channels]: its latent and pose.
-
-        behind: how far the eyes are behind the feet, [B], pose units.
-        """
+        """The frame after `action` out of noise [B, 1, rows, columns, channels]: its latent and pose. behind: as of
+        `WorldModel.stop`."""
         given = noise, asked, behind, anchor, time, action
         latent, pose, *weights = self.graphs.call(self._imagine, (tuple(levels), self.weighs), *given)
         self.weighs, self.weights = False, weights[0] if weights else None

@@ -31,9 +31,7 @@ class Body(NamedTuple):
     ahead: float = 0.0  # how much further than where it goes nothing can be, that it would go into
 
 
-def stop(
-    body: Body, settings: ModelSettings, shown: Shown, asked: Tensor, behind: Tensor | None = None
-) -> Tensor:
+def stop(body: Body, settings: ModelSettings, shown: Shown, asked: Tensor, behind: Tensor | None = None) -> Tensor:
     """`asked` [B, SIZE], as far as nothing that `shown` shows stands in the way: else past it, or not at all.
 
     The camera is where the last of the frames shown was seen from; behind: how far its eyes are behind a step that its
@@ -55,9 +53,7 @@ def stop(
     return torch.cat([at + torch.where(_many(hit), past, way), asked[:, 2:]], dim=1)
 
 
-def _points(
-    body: Body, settings: ModelSettings, shown: Shown, behind: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _points(body: Body, settings: ModelSettings, shown: Shown, behind: Tensor | None) -> tuple[Tensor, Tensor]:
     """What frames show, on the ground [B, N, 2], and which of it is as high as what stops a body: bool [B, N]."""
     rows, columns = settings.latent_shape[:2]
     half = math.tan(math.radians(settings.fov) / 2)

@@ -13,13 +13,12 @@ import torch
 from engine.data import savefile
 from engine.errors import SaveError
 from engine.model.diffusion import schedule
-from engine.model.footing import FAR, WALKED, Footing
+from engine.model.footing import Footing
 from engine.model.network import WorldModel
 from engine.model.pose import to_game
 from engine.model.pushes import Pushes
 from engine.model.recall import Recall
 from engine.model.rollout import Rollout
-from engine.model.terrain import FEWEST
 from engine.session import Session
 from engine.snapshot import Snapshot
 from tests.conftest import TOY, random_model
@@ -69,16 +68,6 @@ def frames(session: Session, count: int) -> list[np.ndarray]:
 
 def same(one: list[np.ndarray], other: list[np.ndarray]) -> None:
     np.testing.assert_array_equal(np.stack(one), np.stack(other))
-
-
-def test_nothing_is_a_wall_where_it_stood_before(model: WorldModel) -> None:
-    way, held = route(), torch.from_numpy(AHEAD)[None]
-    for aside, free in ((0.0, True), (2 * WALKED, False)):
-        footing, there = Footing(model, 1), way.clone()
-        there[-FEWEST:, 1] += aside  # the last frames alone, so that it never stood where it goes
-        footing.add(*there[:, None])
-        footing.lead(there[-1:], footing.send_for(held, held), [0])
-        assert bool(footing.behind[0] >= FAR) == free
 
 
 def test_a_fall_goes_on_where_it_fell_before(model: WorldModel) -> None:
