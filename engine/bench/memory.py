@@ -12,9 +12,10 @@ import torch
 from engine.bench.clips import WALKS, Clip, Track, batches, episodes, load
 from engine.bench.report import COLUMNS, Found, Scores, table
 from engine.bench.subject import Subject
+from engine.model.chunk import Chunk
 from engine.model.entry import row_size
 from engine.model.memory import as_kept
-from engine.model.parallel import Chunk, chunk_masks, predict_chunk
+from engine.model.parallel import chunk_masks, predict_chunk
 from engine.model.pose import relative_to
 
 EPISODE_FRAMES = 600

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from engine.data.stores import LatentStore
+from engine.model.chunk import Chunk
 from engine.model.memory_bank import choose, coverage, probe_points
-from engine.model.parallel import Chunk
 from engine.model.pose import relative_to
 from engine.model.settings import ModelSettings
 

@@ -30,6 +30,7 @@ BUFFERS = Entry._fields  # of a bank, a row an entry
 PROBE_DEPTHS = (0.5, 1.0, 2.0, 4.0)  # pose units in front of the camera
 PROBE_RAYS = 8
 TAKEN = -2.0  # what picking an entry gains that may not be picked
+Spot = tuple[int, int, int]  # of a cell, and which way one looks from there, coarsely
 View = tuple[float, float, float, int]  # where an entry was seen from, in the plane, the heading, and its number
 
 
@@ -97,26 +98,34 @@ def choose(
     return torch.cat(picked, dim=1), torch.cat(gains, dim=1) > TAKEN / 2
 
 
-def _find(x: float, y: float, heading: float) -> tuple[tuple[int, int], tuple[int, int, int]]:
+def _find(x: float, y: float, heading: float) -> tuple[tuple[int, int], Spot]:
     """The cell in which a camera stands; and the spot, with which way it looks, coarsely."""
     sector = math.floor(heading / (2 * math.pi) * SECTORS) % SECTORS
     return (math.floor(x / CELL), math.floor(y / CELL)), (math.floor(x / SPOT), math.floor(y / SPOT), sector)
 
 
-class Table:
+class Cell:
     """The views that the index keeps of one cell, as an array: written into, and not made anew, for each one more."""
 
     def __init__(self) -> None:
         self.rows = np.zeros((8, 4))
         self.count = 0
-        self.places: dict[tuple[int, int, int], list[int]] = {}  # rows of each spot's views, the oldest first
+        self.places: dict[Spot, list[int]] = {}  # rows of each spot's views, the oldest first
 
     @property
     def views(self) -> np.ndarray:
         """x, y, heading and number of each: float64 [n, 4]."""
         return self.rows[: self.count]
 
-    def add(self, spot: tuple[int, int, int], view: View) -> None:
+    def by_spot(self) -> dict[Spot, list[View]]:
+        """The views of each spot, the oldest first."""
+        told = self.rows.tolist()
+        return {
+            spot: [(x, y, heading, int(entry)) for x, y, heading, entry in (told[row] for row in rows)]
+            for spot, rows in self.places.items()
+        }
+
+    def add(self, spot: Spot, view: View) -> None:
         """Keep a view of a spot, in place of its oldest where it has OF_A_SPOT."""
         places = self.places.setdefault(spot, [])
         if len(places) == OF_A_SPOT:
@@ -136,8 +145,7 @@ class MemoryBank:
         self.settings, self.device = settings, device
         self.num_entries = 0
         self.hold(torch.zeros(0, row_size(settings), dtype=torch.uint8, device=device))
-        self._cells: dict[tuple[int, int], dict[tuple[int, int, int], list[View]]] = {}
-        self._tables: dict[tuple[int, int], Table] = {}  # the same views
+        self._cells: dict[tuple[int, int], Cell] = {}
         self.num_indexed = 0  # entries that are in it
         self._told: dict[int, Sequence[float]] = {}  # from where entries that are yet to be indexed were seen
         self._around: tuple[tuple[int, ...], np.ndarray] | None = None  # the last candidates; of where and how many
@@ -185,9 +193,14 @@ class MemoryBank:
                 self.keep(self.num_entries)
         self.fleeting = False
 
-    def cells(self, fresh: bool = False) -> dict[tuple[int, int], dict[tuple[int, int, int], list[View]]]:
-        """The newest entries of each cell and spot in it, but for the newest of all while it may be taken back: when it
-        is `fresh`, and when it is fleeting.
+    def cells(self) -> dict[tuple[int, int], dict[Spot, list[View]]]:
+        """The newest entries of each cell and spot in it, as `index` keeps them."""
+        self.index()
+        return {place: cell.by_spot() for place, cell in self._cells.items()}
+
+    def index(self, fresh: bool = False) -> None:
+        """Note the newest entries of each cell and spot in it, but for the newest of all while it may be taken back:
+        when it is `fresh`, and when it is fleeting.
 
         Where others were seen from is read off the device, so the host waits for it, unless `candidates` was told.
         """
@@ -198,13 +211,9 @@ class MemoryBank:
                 seen_from = self.poses[new.start : new.stop].tolist()
             for index, (x, y, heading, *_) in zip(new, seen_from, strict=True):
                 cell, spot = _find(x, y, heading)
-                views = self._cells.setdefault(cell, {}).setdefault(spot, [])
-                views.append((x, y, heading, index))
-                del views[:-OF_A_SPOT]
-                self._tables.setdefault(cell, Table()).add(spot, views[-1])
+                self._cells.setdefault(cell, Cell()).add(spot, (x, y, heading, index))
                 self._told.pop(index, None)
             self.num_indexed = new.stop
-        return self._cells
 
     def share(self) -> MemoryBank:
         """A bank of the same entries in the same buffers; whichever would write over the other's copies them first."""
@@ -217,7 +226,7 @@ class MemoryBank:
     def keep(self, count: int) -> None:
         """Forget all entries but the first `count`."""
         self.num_entries, self.num_indexed, self._around = count, 0, None
-        self._cells, self._tables, self._told, self.fleeting = {}, {}, {}, False
+        self._cells, self._told, self.fleeting = {}, {}, False
 
     def candidates(self, now: Sequence[float], fresh: bool = False) -> np.ndarray:
         """At most CANDIDATES entries for a camera at `now` [SIZE], and the newest: those seen from nearest to there.
@@ -230,9 +239,9 @@ class MemoryBank:
         if fresh:
             self._told[self.num_entries - 1] = now
         if self._around is None or self._around[0] != asked:
-            self.cells(fresh)
-            there = (self._tables.get((cell[0] + dx, cell[1] + dy)) for dx, dy in AROUND)
-            views = np.concatenate([np.zeros((0, 4)), *(table.views for table in there if table is not None)])
+            self.index(fresh)
+            there = (self._cells.get((cell[0] + dx, cell[1] + dy)) for dx, dy in AROUND)
+            views = np.concatenate([np.zeros((0, 4)), *(one.views for one in there if one is not None)])
             if len(views) > CANDIDATES:
                 x, y, heading = views[:, :3].T
                 turned = np.abs(np.remainder(heading - now[2] + math.pi, 2 * math.pi) - math.pi)

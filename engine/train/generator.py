@@ -7,7 +7,6 @@ stream stage trains the generator on the frozen memory model, on the model's own
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -21,9 +20,10 @@ from engine import checkpoint, world
 from engine.data.chunks import ChunkSampler
 from engine.data.stores import LatentStore
 from engine.errors import ConfigError
+from engine.model.chunk import Chunk, follows
 from engine.model.diffusion import add_noise, draw_levels, schedule, velocity_weight
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, Looked, Predicted, chunk_masks, draw, follows, look
+from engine.model.parallel import Looked, Predicted, chunk_masks, draw, look
 from engine.train.compiled import compile_parts, with_gradient
 from engine.train.critic import Adversary
 from engine.train.distil import Distiller, Draw, forget, partway, truth_weight
@@ -108,7 +108,8 @@ class GeneratorTraining:
         coin = torch.rand(5, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
         own = self.own is not None and coin[0] < stage.own_frames * (progress >= stage.own_from)
         distiller = self.distiller
-        scene = self._own_scene(coin, random) if own else self._true_scene(random)
+        steps, heat = 1 + int(coin[1] * stage.own_steps), float(coin[3] >= stage.still / 2)
+        scene = self._own_scene(steps, heat, random) if own else self._true_scene(random)
         noised = self._noise(scene, 1.0 if own and distiller is not None else stage.pure, random)
         blind, alone = torch.rand(self.schedule.batch, 3, generator=random, device=self.device).split([2, 1], dim=1)
         given: dict[str, Any] = {
@@ -175,12 +176,11 @@ class GeneratorTraining:
 
         return made
 
-    def _own_scene(self, coin: Sequence[float], random: torch.Generator) -> Scene:
-        """A chunk of every stream, whose clean frames the model has just made."""
+    def _own_scene(self, steps: int, heat: float, random: torch.Generator) -> Scene:
+        """A chunk of every stream, whose clean frames the model has just made in so many steps, from so much noise."""
         assert self.own is not None
         chunk = self.streams.draw(random)
         target = self.sampler.true_frames(self.streams.episode, self.streams.next)
-        steps, heat = 1 + int(coin[1] * self.stage.own_steps), float(coin[3] >= self.stage.still / 2)
         if chunk.turns is None:
             context = self.own.roll_out(chunk, schedule(steps), random, heat)
         else:

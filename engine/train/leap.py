@@ -45,10 +45,9 @@ class LeapTraining(GeneratorTraining):
     def loss(self, step: int, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         stage, frames, window = self.stage, self.stage.frames, self.model.settings.recent_frames
         random = torch.Generator(self.device).manual_seed(self.settings.seed + 1_000_003 * self.rank + step)
-        coin = torch.rand(5, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
+        coin = torch.rand(3, generator=torch.Generator().manual_seed(self.settings.seed + step)).tolist()
         own = self.own is not None and coin[0] < stage.own_frames
-        coin[1] = 1 - 1e-9  # frames of its own are drawn in all steps, as in play
-        scene = self._own_scene(coin, random) if own else self._true_scene(random)
+        scene = self._own_scene(stage.own_steps, 1.0, random) if own else self._true_scene(random)
         clean = scene.context[:, window:] if own else scene.target
         noised = self._noise(scene._replace(target=clean), 0.0, random)
         levels, first = self._levels(noised.level[:, :frames].shape, random)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.model import pose as poses
-from engine.model.parallel import Chunk, Predicted
+from engine.model.chunk import Chunk
+from engine.model.parallel import Predicted
 from engine.train.codec import smooth
 
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from engine.model import pose as poses
+from engine.model.chunk import Chunk
 from engine.model.graphs import Graphs, capture_on
 from engine.model.kv_cache import KVCache
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, memory_entries, read_memory, show_blocks
+from engine.model.parallel import memory_entries, read_memory, show_blocks
 from engine.model.reprojection import Found, Shown
 from engine.model.sampler import denoise
 from engine.model.shape import foretell, keep_shape

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from engine.data.chunks import ChunkSampler
 from engine.data.pictures import write_sheet
+from engine.model.chunk import Chunk
 from engine.model.codec import to_bytes
 from engine.model.diffusion import schedule
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, chunk_masks, predict_chunk
+from engine.model.parallel import chunk_masks, predict_chunk
 from engine.model.sampler import denoise
 from engine.train.codec import psnr
 from engine.train.own_frames import OwnFrames

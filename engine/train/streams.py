@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.data.chunks import ChunkSampler
 from engine.model import pose as poses
-from engine.model.parallel import Chunk
+from engine.model.chunk import Chunk
 
 LEAST_TURN, MOST_TURN = 8.0, 20.0  # degrees a frame by which cameras turn where they are stopped, if they do
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from engine.model import pose as poses
+from engine.model.chunk import Chunk
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, chunk_masks, look, predict_chunk
+from engine.model.parallel import chunk_masks, look, predict_chunk
 from engine.model.rollout import Rollout
 from engine.model.settings import CodecSettings, ModelSettings
 

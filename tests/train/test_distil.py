@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.model.chunk import Chunk
 from engine.model.diffusion import euler_step, schedule
 from engine.model.network import WorldModel
-from engine.model.parallel import Chunk, Predicted, chunk_masks, draw, look
+from engine.model.parallel import Predicted, chunk_masks, draw, look
 from engine.model.sampler import denoise
 from engine.model.warping import Carried
 from engine.train.critic import Adversary

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from engine.model import rope
+from engine.model.chunk import Chunk
 from engine.model.diffusion import schedule
 from engine.model.graphs import FIRST_CALLS
-from engine.model.parallel import Chunk
 from engine.train import own_frames
 from engine.train.own_frames import OwnFrames
 from tests.conftest import TOY, random_model

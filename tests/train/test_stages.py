@@ -230,23 +230,6 @@ def test_own_play_is_trained_on(tmp_path: Path, exact: int) -> None:
     assert train(tmp_path, "generator", 2) == 0
 
 
-def test_recordings_of_another_world_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    record_play(tmp_path / "footage", 0, 20)
-    assert main(["world=doom", f"footage={tmp_path / 'footage'}", f"out={tmp_path}", "device=cpu"]) == 2
-    assert "is a recording of world 'toy', not of 'doom'" in capsys.readouterr().err
-
-
-def test_wrong_settings_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["stage=codecs"]) == 2
-    assert "codecs" in capsys.readouterr().err
-    assert main([f"world={HERE}", f"footage={tmp_path}", f"out={tmp_path}", "device=cpu", *TINY]) == 2
-    assert "no footage" in capsys.readouterr().err
-    for stage in ("ship", "latents"):
-        assert train(tmp_path, stage, 0, "none") == 2
-        assert "no checkpoint in" in capsys.readouterr().err
-    assert not (tmp_path / "none" / "shipped").exists()
-
-
 def test_the_mean_of_two_networks_is_shipped(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [f"latents={trained / 'run/latents'}", f"codec_from={trained / 'run'}"]
     assert train(trained, "generator", 2, "one", *given) == 0
